@@ -1,0 +1,157 @@
+import type { EndReason } from "../core/events.ts";
+
+/** What a carrier can do. The core asks these, never the carrier's name. */
+export interface CarrierCapabilities {
+  /** Whether audio passes through this process frame by frame. */
+  readonly mediaStream: boolean;
+}
+
+/** A request as it arrived on our listener, before anybody believes it. */
+export interface RawRequest {
+  readonly method: string;
+  /** Path and query as requested, such as `/twilio/default/voice?call=call_1`. */
+  readonly path: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: string;
+}
+
+declare const verified: unique symbol;
+/** A request whose signature was accepted. Only `verify` makes one. */
+export type VerifiedRequest = RawRequest & { readonly [verified]: true };
+
+/** What a webhook told us. `key` is the same for a repetition of the same message. */
+export type CarrierEvent = { readonly legId: string; readonly key: string; readonly callId?: string } & (
+  | {
+      /** A leg wants an answer: an inbound call, or an outbound one that was picked up. */
+      readonly type: "leg.waiting";
+      readonly direction: "inbound" | "outbound";
+      readonly from: string;
+      readonly to: string;
+    }
+  /** The leg came back after its media ended unexpectedly: our process had been away. */
+  | { readonly type: "leg.returned" }
+  | { readonly type: "leg.accepted"; readonly sequence: number }
+  | { readonly type: "leg.ringing"; readonly sequence: number }
+  | { readonly type: "leg.answered"; readonly sequence: number; readonly answeredBy?: string }
+  | {
+      readonly type: "leg.ended";
+      readonly sequence: number;
+      readonly reason: EndReason;
+      readonly carrierStatus: string;
+    }
+  /** A status we do not know. It never tears a call down. */
+  | { readonly type: "leg.unknown"; readonly sequence: number; readonly carrierStatus: string }
+);
+
+/** How a waiting leg is to be answered. */
+export type Answer =
+  /** Connect audio to us. `token` proves the stream's origin, once. */
+  | { readonly kind: "connect"; readonly callId: string; readonly token: string }
+  /** Say a sentence, then hang up. */
+  | { readonly kind: "speak"; readonly text: string; readonly language: string }
+  /** Hang up at once. */
+  | { readonly kind: "hang-up" };
+
+/** A reply to a webhook, ready to be sent. */
+export interface CarrierReply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** An outbound leg to be dialled. */
+export interface DialOrder {
+  readonly callId: string;
+  /** E.164, one of the account's numbers. */
+  readonly from: string;
+  /** E.164. */
+  readonly to: string;
+  /** Hang up by itself after so many seconds. */
+  readonly timeLimitSeconds: number;
+}
+
+/** The carrier's truth about a leg. */
+export interface LegState {
+  readonly state: "queued" | "ringing" | "active" | "ended" | "unknown";
+  /** Set when it has ended. */
+  readonly reason?: EndReason;
+  /** The carrier's own word. */
+  readonly carrierStatus: string;
+}
+
+/** Sound of one leg, both ways, while its media connection lives. */
+export interface MediaLeg {
+  readonly legId: string;
+  readonly streamId: string;
+  /** The token that the carrier brought back, if any. */
+  readonly token: string | undefined;
+  /** Bytes that wait in our socket because the carrier does not take them. */
+  readonly bufferedBytes: number;
+  /** Plays µ-law audio after what was sent before. */
+  sendAudio(audio: Uint8Array): void;
+  /** Asks for `marked` once everything sent before has been played. */
+  mark(name: string): void;
+  /** Throws away what was sent and not yet played. Outstanding marks come back at once. */
+  clear(): void;
+  /** Starts delivery of what the other side sends. Frames that came before wait. */
+  listen(listener: MediaListener): void;
+  /** Closes the media connection; the leg itself goes on at the carrier's discretion. */
+  close(): void;
+}
+
+/** Hears a leg. */
+export interface MediaListener {
+  /** 20 ms of µ-law as base64 text in ASCII bytes, a view that is valid during this call only. */
+  audio(base64: Buffer): void;
+  marked(name: string): void;
+  dtmf(digit: string): void;
+  /** Once, last. `stopped` when the carrier said so, `lost` when the connection broke. */
+  closed(how: "stopped" | "lost"): void;
+}
+
+/** A media socket as our listener accepted it. Structural, so that no socket library shows in the contract. */
+export interface MediaSocket {
+  readonly bufferedAmount: number;
+  send(data: Buffer | string, options?: { binary: boolean }): void;
+  close(code?: number, reason?: string): void;
+  terminate(): void;
+  on(event: "message", listener: (data: Buffer, isBinary: boolean) => void): unknown;
+  on(event: "close", listener: (code: number) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** How a voice arrives and leaves. One folder implements this for one provider; one instance serves one account. */
+export interface Carrier {
+  /** First part of the account's webhook paths. */
+  readonly name: string;
+  readonly capabilities: CarrierCapabilities;
+  /** Loads what the first call would otherwise wait for. */
+  warmUp(): Promise<void>;
+  /** Accepts a webhook or an upgrade as the carrier's own. @throws InvalidSignatureError @throws SecretMissingError */
+  verify(request: RawRequest): VerifiedRequest;
+  /** Reads an accepted webhook. @throws InvalidRequestError it lacks what such a message must have, or is of another account */
+  parse(request: VerifiedRequest): CarrierEvent;
+  /** The reply to a waiting leg's webhook. Never empty. */
+  answer(answer: Answer): CarrierReply;
+  /**
+   * Takes over an upgraded socket. Resolves when the carrier has named leg and stream.
+   * @throws InvalidRequestError the socket speaks no or broken media protocol, or nothing within 5 s; it is closed then
+   */
+  openMedia(socket: MediaSocket, signal: AbortSignal): Promise<MediaLeg>;
+  /**
+   * Starts an outbound leg. Resolves when the carrier has accepted the order, which is not yet ringing:
+   * `leg.ringing`, `leg.waiting` or `leg.ended` follow as webhooks.
+   * @throws CarrierRefusedError the carrier answered no; nothing was dialled
+   * @throws CarrierUnreachableError no answer; whether it dials is unknown, ask `fetchState`
+   */
+  dial(order: DialOrder, signal: AbortSignal): Promise<string>;
+  /** Asks the carrier to end a leg; a leg that is over already is fine. @throws CarrierRefusedError @throws CarrierUnreachableError */
+  hangUp(legId: string, signal: AbortSignal): Promise<void>;
+  /** Replaces what a live leg hears by a spoken sentence and ends it after that. @throws as hangUp */
+  speakAndHangUp(legId: string, text: string, language: string, signal: AbortSignal): Promise<void>;
+  /** Asks what became of a leg. @throws CarrierUnreachableError */
+  fetchState(legId: string, signal: AbortSignal): Promise<LegState>;
+  /** Checks that the carrier can be reached with the account's credentials. @throws VoiceError */
+  probe(signal: AbortSignal): Promise<void>;
+}

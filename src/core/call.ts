@@ -1,0 +1,213 @@
+import type { CallEvent, EndReason, Trust, Usage } from "./events.ts";
+import { addUsage, carrierCostUsd, engineCostUsd, NO_USAGE } from "./pricing.ts";
+import { type TranscriptEntry, withEntry } from "./transcript.ts";
+
+export type CallState = "queued" | "dialing" | "ringing" | "active" | "held" | "ended";
+
+/** One conversation, folded from its journal. Only `apply` makes a new one. */
+export interface Call {
+  readonly id: string;
+  readonly accountId: string;
+  readonly direction: "inbound" | "outbound";
+  /** E.164 of who dialled. */
+  readonly from: string;
+  /** E.164 of who was dialled. */
+  readonly to: string;
+  readonly transport: "media-stream";
+  readonly state: CallState;
+  /** Why an outbound call is made; the model is told. */
+  readonly purpose?: string;
+  /** What an outbound call says first, word for word. */
+  readonly message?: string;
+  readonly agentId?: string;
+  readonly sessionKey?: string;
+  readonly principal?: string;
+  readonly trust: Trust;
+  /** The carrier's id of our leg. */
+  readonly legId?: string;
+  /** Whether the carrier has said that the leg is over. */
+  readonly legEnded: boolean;
+  readonly model?: string;
+  readonly createdAtMs: number;
+  readonly answeredAtMs?: number;
+  readonly endedAtMs?: number;
+  /** Set once somebody decided to end the call; the first reason stays. */
+  readonly endRequested?: EndReason;
+  readonly endReason?: EndReason;
+  readonly transcript: readonly TranscriptEntry[];
+  readonly usage: Usage;
+  readonly bargeIns: number;
+  readonly toolCalls: number;
+  readonly faults: number;
+  readonly longestSilenceMs?: number;
+  /** Whether the transcript stands in the person's session. */
+  readonly recorded: boolean;
+  /** Whether the daily note is written. */
+  readonly noted: boolean;
+}
+
+/** What lists, events and the API show of a call. Times in milliseconds since the epoch. */
+export interface CallSummary {
+  readonly callId: string;
+  readonly accountId: string;
+  readonly direction: "inbound" | "outbound";
+  readonly from: string;
+  readonly to: string;
+  readonly state: CallState;
+  readonly endReason?: EndReason;
+  readonly purpose?: string;
+  readonly agentId?: string;
+  readonly sessionKey?: string;
+  readonly trust: Trust;
+  readonly createdAtMs: number;
+  readonly answeredAtMs?: number;
+  readonly endedAtMs?: number;
+  readonly turns: number;
+  readonly bargeIns: number;
+  readonly toolCalls: number;
+  readonly longestSilenceMs?: number;
+  /** At list price; absent while the model's price is not known. */
+  readonly costUsd?: number;
+}
+
+/** The state before the first event. */
+export function newCall(): Call {
+  return {
+    id: "",
+    accountId: "",
+    direction: "inbound",
+    from: "",
+    to: "",
+    transport: "media-stream",
+    state: "queued",
+    trust: "stranger",
+    legEnded: false,
+    createdAtMs: 0,
+    transcript: [],
+    usage: NO_USAGE,
+    bargeIns: 0,
+    toolCalls: 0,
+    faults: 0,
+    recorded: false,
+    noted: false,
+  };
+}
+
+/** Folds one journal event into a call. The only writer of a call's state; replay is `events.reduce(apply, newCall())`. */
+export function apply(call: Call, event: CallEvent): Call {
+  if (call.state === "ended") return afterEnd(call, event);
+  switch (event.type) {
+    case "call.created": {
+      const { type: _type, callId, atMs, ...facts } = event;
+      return {
+        ...call,
+        ...facts,
+        id: callId,
+        createdAtMs: atMs,
+        state: event.direction === "inbound" ? "ringing" : "queued",
+      };
+    }
+    case "caller.routed": {
+      const { type: _type, atMs: _atMs, ...route } = event;
+      return { ...call, ...route };
+    }
+    case "leg.dialling":
+      return call.state === "queued" ? { ...call, state: "dialing" } : call;
+    case "leg.accepted":
+      return { ...call, legId: event.legId };
+    case "leg.ringing":
+      return call.state === "queued" || call.state === "dialing" ? { ...call, state: "ringing" } : call;
+    case "leg.answered":
+      return call.answeredAtMs === undefined ? { ...call, state: "active", answeredAtMs: event.atMs } : call;
+    case "leg.ended":
+      return { ...call, legEnded: true };
+    case "engine.opened":
+      return { ...call, model: event.model };
+    case "response.ended":
+      return event.usage ? { ...call, usage: addUsage(call.usage, event.usage) } : call;
+    case "playout.cut":
+      return { ...call, bargeIns: call.bargeIns + 1 };
+    case "transcript.added":
+      return { ...call, transcript: withEntry(call.transcript, event.entry) };
+    case "tool.called":
+      return { ...call, toolCalls: call.toolCalls + 1 };
+    case "fault.noted":
+      return { ...call, faults: call.faults + 1 };
+    case "end.requested":
+      return call.endRequested ? call : { ...call, endRequested: event.reason };
+    case "call.ended":
+      return {
+        ...call,
+        state: "ended",
+        endReason: event.reason,
+        endedAtMs: event.atMs,
+        longestSilenceMs: event.longestSilenceMs,
+      };
+    case "media.started":
+    case "media.stopped":
+    case "engine.closed":
+    case "response.started":
+    case "speech.started":
+    case "speech.stopped":
+    case "tool.finished":
+    case "dtmf.received":
+    case "session.recorded":
+    case "memory.written":
+      return call;
+    default:
+      return event satisfies never;
+  }
+}
+
+/** A call that has ended stays ended: carriers do not order their callbacks. Only the work after it is noted. */
+function afterEnd(call: Call, event: CallEvent): Call {
+  switch (event.type) {
+    case "session.recorded":
+      return { ...call, recorded: true };
+    case "memory.written":
+      return { ...call, noted: true };
+    case "leg.ended":
+      return call.legEnded ? call : { ...call, legEnded: true };
+    default:
+      return call;
+  }
+}
+
+/** The other person's number, whoever dialled. */
+export function callerNumber(call: Pick<Call, "direction" | "from" | "to">): string {
+  return call.direction === "inbound" ? call.from : call.to;
+}
+
+/** What the call has cost so far at list price, or `undefined` when the model's price is not known. */
+export function callCostUsd(call: Call, nowMs: number): number | undefined {
+  const engine = call.model === undefined ? 0 : engineCostUsd(call.model, call.usage);
+  if (engine === undefined) return undefined;
+  const connectedMs = call.answeredAtMs === undefined ? 0 : (call.endedAtMs ?? nowMs) - call.answeredAtMs;
+  return engine + carrierCostUsd(call.direction, connectedMs);
+}
+
+/** The public view of a call; `nowMs` prices a call that still runs. */
+export function summarise(call: Call, nowMs: number): CallSummary {
+  const costUsd = callCostUsd(call, nowMs);
+  return {
+    callId: call.id,
+    accountId: call.accountId,
+    direction: call.direction,
+    from: call.from,
+    to: call.to,
+    state: call.state,
+    trust: call.trust,
+    createdAtMs: call.createdAtMs,
+    turns: call.transcript.length,
+    bargeIns: call.bargeIns,
+    toolCalls: call.toolCalls,
+    ...(call.endReason && { endReason: call.endReason }),
+    ...(call.purpose !== undefined && { purpose: call.purpose }),
+    ...(call.agentId !== undefined && { agentId: call.agentId }),
+    ...(call.sessionKey !== undefined && { sessionKey: call.sessionKey }),
+    ...(call.answeredAtMs !== undefined && { answeredAtMs: call.answeredAtMs }),
+    ...(call.endedAtMs !== undefined && { endedAtMs: call.endedAtMs }),
+    ...(call.longestSilenceMs !== undefined && { longestSilenceMs: call.longestSilenceMs }),
+    ...(costUsd !== undefined && { costUsd }),
+  };
+}

@@ -1,0 +1,135 @@
+import type { CallSummary } from "./call.ts";
+import type { VoiceError } from "./errors.ts";
+import type { Speaker, TranscriptEntry } from "./transcript.ts";
+
+/** Why a call is over: the closed list. */
+export const END_REASONS = [
+  "caller_hangup",
+  "callee_hangup",
+  "agent_ended",
+  "busy",
+  "no_answer",
+  "rejected",
+  "invalid_number",
+  "not_allowed",
+  "machine",
+  "carrier_error",
+  "engine_error",
+  "idle",
+  "max_duration",
+  "budget",
+  "shutdown",
+  "lost",
+  "cancelled",
+] as const;
+export type EndReason = (typeof END_REASONS)[number];
+
+/** What a response of the engine consumed, in tokens; `cached` is part of the input. */
+export interface Usage {
+  readonly inputTextTokens: number;
+  readonly inputAudioTokens: number;
+  readonly cachedTextTokens: number;
+  readonly cachedAudioTokens: number;
+  readonly outputTextTokens: number;
+  readonly outputAudioTokens: number;
+}
+
+/** How far a caller is believed to be who they seem. A caller ID alone gives at most `known`. */
+export type Trust = "stranger" | "known" | "owner";
+
+interface At {
+  /** Milliseconds since the epoch, by the owner's clock. */
+  readonly atMs: number;
+}
+
+/**
+ * Everything that happens to a call, as it stands in the journal. `apply` folds it into the call's state.
+ * Gated events are durable before they act, observed ones are written within 50 ms (design: "written before done").
+ */
+export type CallEvent = At &
+  (
+    | {
+        readonly type: "call.created";
+        readonly callId: string;
+        readonly accountId: string;
+        readonly direction: "inbound" | "outbound";
+        readonly from: string;
+        readonly to: string;
+        readonly transport: "media-stream";
+        readonly purpose?: string;
+        readonly message?: string;
+      }
+    | {
+        readonly type: "caller.routed";
+        readonly agentId: string;
+        readonly sessionKey: string;
+        readonly principal?: string;
+        readonly trust: Trust;
+      }
+    /** Gated: written before the carrier is asked to dial. */
+    | { readonly type: "leg.dialling" }
+    | { readonly type: "leg.accepted"; readonly legId: string }
+    | { readonly type: "leg.ringing" }
+    | { readonly type: "leg.answered"; readonly answeredBy?: string }
+    | { readonly type: "leg.ended"; readonly reason: EndReason; readonly carrierStatus: string }
+    | { readonly type: "media.started"; readonly streamId: string }
+    | { readonly type: "media.stopped"; readonly reason: string }
+    | { readonly type: "engine.opened"; readonly sessionId: string; readonly model: string }
+    | { readonly type: "engine.closed"; readonly reason: string }
+    | { readonly type: "response.started"; readonly responseId: string; readonly cause: string }
+    | { readonly type: "response.ended"; readonly responseId: string; readonly status: string; readonly usage?: Usage }
+    | { readonly type: "speech.started"; readonly speaker: Speaker }
+    | { readonly type: "speech.stopped"; readonly speaker: Speaker }
+    /** The agent was interrupted: the rest of this item was never heard. */
+    | { readonly type: "playout.cut"; readonly itemId: string; readonly heardMs: number; readonly producedMs: number }
+    | { readonly type: "transcript.added"; readonly entry: TranscriptEntry }
+    /** Gated: written before the tool runs. */
+    | {
+        readonly type: "tool.called";
+        readonly toolCallId: string;
+        readonly name: string;
+        readonly argumentsJson: string;
+      }
+    | { readonly type: "tool.finished"; readonly toolCallId: string; readonly ok: boolean; readonly durationMs: number }
+    | { readonly type: "dtmf.received"; readonly digit: string }
+    /** Something went wrong that did not end the call; nothing fails in silence. */
+    | { readonly type: "fault.noted"; readonly code: string; readonly message: string }
+    /** Gated: written before the carrier is asked to hang up. */
+    | { readonly type: "end.requested"; readonly reason: EndReason }
+    | { readonly type: "call.ended"; readonly reason: EndReason; readonly longestSilenceMs: number }
+    /** After the call: its transcript stands in the person's session. */
+    | { readonly type: "session.recorded"; readonly how: string; readonly rows: number }
+    /** After the call: the daily file holds its note. */
+    | { readonly type: "memory.written"; readonly file: string }
+  );
+
+/** A journal entry as stored: its place in the call's journal, and the event. */
+export interface JournalEntry {
+  /** 1, 2, 3 … within one call. */
+  readonly seq: number;
+  readonly event: CallEvent;
+}
+
+/** What the plugin tells its listeners. Each payload is a plain object that may be kept. */
+export interface VoiceEvents {
+  /** A call rings: a person rings the agent, or the carrier says that an outbound leg rings. */
+  ringing: [call: CallSummary];
+  /** The call is answered; for media-stream calls audio flows from now on. */
+  answered: [call: CallSummary];
+  /** Words of a turn that is not finished. They may still change. */
+  partial: [words: { speaker: Speaker; text: string }, call: CallSummary];
+  /** A turn is final for one side. For the agent it holds the words that were heard, not those generated. */
+  transcript: [entry: TranscriptEntry, call: CallSummary];
+  /** The caller spoke while the agent did, and the agent stopped. */
+  bargeIn: [cut: { itemId: string; heardMs: number }, call: CallSummary];
+  /** The model called a tool; it runs from now on. */
+  toolCalled: [tool: { toolCallId: string; name: string }, call: CallSummary];
+  /** The caller pressed a key. */
+  dtmf: [digit: string, call: CallSummary];
+  /** The known cost of the call has grown. */
+  costChanged: [costUsd: number, call: CallSummary];
+  /** The call has ended and everything about it is stored. Emitted once per call. */
+  ended: [call: CallSummary];
+  /** Something failed that no caller of a method is told. Also logged, listener or not. */
+  error: [error: VoiceError, call: CallSummary | undefined];
+}

@@ -1,0 +1,126 @@
+import type { VoiceError } from "../core/errors.ts";
+import type { Usage } from "../core/events.ts";
+
+/** What an engine can do. The core asks these, never the engine's name. */
+export interface EngineCapabilities {
+  /** Whether the engine can be told what of an item was heard. */
+  readonly truncation: boolean;
+  /** Whether the engine can leave the decision who speaks when to us. */
+  readonly ourTurns: boolean;
+}
+
+/** A function that the model may call. */
+export interface EngineTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of the arguments. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** What a session is opened with. */
+export interface EngineConfig {
+  readonly instructions: string;
+  readonly tools: readonly EngineTool[];
+  /** `ours`: the engine reports speech and waits to be asked. `server`: it answers and stops by itself. */
+  readonly turns: "ours" | "server";
+  /** BCP 47 language that the caller probably speaks, for transcription. */
+  readonly language?: string;
+}
+
+/** What may change while a session runs. What is absent stays as it is. */
+export interface EnginePatch {
+  readonly instructions?: string;
+  readonly tools?: readonly EngineTool[];
+}
+
+/** Why the engine is asked to speak; one response is made for each. */
+export type ResponseCause = "greeting" | "say" | "turn" | "tool";
+
+/** A response to be made. */
+export interface ResponseOrder {
+  readonly cause: ResponseCause;
+  /** For this response alone, instead of the session's instructions. */
+  readonly instructions?: string;
+}
+
+/** What a session tells. Item ids are the engine's; `atInputMs` counts the audio it was sent. */
+export interface EngineEvents {
+  /** A piece of agent speech, µ-law. Pieces of one item come in order, usually faster than they play. */
+  audio: [piece: { responseId: string; itemId: string; audio: Buffer }];
+  /** The engine has produced all audio of an item. */
+  audioDone: [item: { responseId: string; itemId: string }];
+  speechStarted: [at: { itemId: string; atInputMs: number }];
+  speechStopped: [at: { itemId: string; atInputMs: number }];
+  /** The caller's turn stands in the conversation; under `turns: "ours"` it now waits for `respond`. */
+  turnCommitted: [turn: { itemId: string }];
+  /** Words of the caller. Arrives late, possibly after the answer to them. */
+  callerWords: [words: { itemId: string; text: string; final: boolean }];
+  /** Words of the agent as generated, whether heard or not: the whole text so far. */
+  agentWords: [words: { responseId: string; itemId: string; text: string; final: boolean }];
+  responseStarted: [response: { responseId: string; cause: ResponseCause | "engine" }];
+  responseEnded: [
+    response: { responseId: string; status: "completed" | "cancelled" | "failed" | "incomplete"; usage?: Usage },
+  ];
+  /** The model wants a function called. Comes only from responses that completed. */
+  toolCalled: [call: { toolCallId: string; name: string; argumentsJson: string }];
+  /** Something failed; the session goes on. */
+  fault: [error: VoiceError];
+  /** Once, last. With an error when nobody asked for it. */
+  closed: [why: { reason: string; error?: VoiceError }];
+}
+
+/** A running conversation with a speech model. */
+export interface EngineSession {
+  /** The engine's id of the session. */
+  readonly id: string;
+  readonly model: string;
+  on<Name extends keyof EngineEvents>(event: Name, listener: (...payload: EngineEvents[Name]) => void): void;
+  /** Gives 20 ms of caller audio: µ-law as base64 text in ASCII bytes, passed on untouched. */
+  sendAudio(base64: Buffer): void;
+  /** Asks for a response, as soon as none is running and the caller does not speak. */
+  respond(order: ResponseOrder): void;
+  /** Has the model say a text word for word. */
+  say(text: string, cause: "greeting" | "say"): void;
+  /** Cancels the running response and forgets those that wait. Late pieces of it are not told. */
+  stop(): void;
+  /** Tells the model that only `heardMs` of an item were heard; 0 removes the item. */
+  truncate(itemId: string, heardMs: number): void;
+  /** Gives a function's result. Once all results of a response are given, the model goes on. */
+  giveToolResult(toolCallId: string, output: string): void;
+  update(patch: EnginePatch): void;
+  /** Ends the session. Idempotent. */
+  close(): void;
+}
+
+/** Who speaks. One file implements this for one kind of model; one instance serves one account. */
+export interface Engine {
+  readonly capabilities: EngineCapabilities;
+  /**
+   * Opens a session; resolves when the engine has accepted its configuration.
+   * @throws EngineRefusedError the engine said no: key, model or configuration
+   * @throws EngineUnreachableError no answer
+   */
+  open(config: EngineConfig, signal: AbortSignal): Promise<EngineSession>;
+  /** Checks that the engine can be reached with the account's key and knows its model. @throws VoiceError */
+  probe(signal: AbortSignal): Promise<void>;
+  /** Messages that the engine's provider posts to us; absent when it posts none. */
+  readonly webhooks?: EngineWebhooks;
+}
+
+/** A call that the engine's provider offers by webhook. */
+export interface EngineCallOffer {
+  /** The provider's id of this message, the same for repetitions. */
+  readonly key: string;
+  readonly engineCallId: string;
+}
+
+/** The provider's webhooks. */
+export interface EngineWebhooks {
+  /**
+   * Verifies and reads a message. Resolves with nothing for messages that ask for no decision.
+   * @throws InvalidSignatureError it is not the provider's, or not this account's
+   */
+  read(body: string, headers: Readonly<Record<string, string | undefined>>): Promise<EngineCallOffer | { key: string }>;
+  /** Declines an offered call with a SIP status code. @throws VoiceError */
+  decline(engineCallId: string, sipStatus: number, signal: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,91 @@
+import type { CarrierReply, MediaSocket, RawRequest } from "../carriers/carrier.ts";
+import type { Call, CallSummary } from "../core/call.ts";
+import type { JournalEntry } from "../core/events.ts";
+import type { HostFinding } from "../hosts/host.ts";
+import type { CallQuery } from "../stores/store.ts";
+
+/** An outbound call that somebody asks for. */
+export interface PlaceCallRequest {
+  /** Whom to ring, E.164. */
+  readonly to: string;
+  /** What is said first, word for word, once they answer. */
+  readonly message?: string;
+  /** Which of the account's numbers shows; its main number unless told. */
+  readonly from?: string;
+  /** Which account rings; the default account unless told. */
+  readonly accountId?: string;
+  /** Why the call is made; the model is told. */
+  readonly purpose?: string;
+  /** The same id places the same call once, however often it is asked for. */
+  readonly requestId?: string;
+}
+
+/** A call with everything that is known of it. */
+export interface CallDetails extends CallSummary {
+  readonly transcript: Call["transcript"];
+  readonly usage: Call["usage"];
+}
+
+/** The result of asking for a call's end. */
+export interface EndedCall {
+  readonly call: CallSummary;
+  /** Whether the carrier has confirmed that the leg is over. */
+  readonly confirmed: boolean;
+}
+
+/** One account as `status` shows it. */
+export interface AccountStatus {
+  readonly accountId: string;
+  readonly state: "running" | "stopped" | "misconfigured" | "secret_missing";
+  readonly number?: string;
+  readonly liveCalls: number;
+  /** What is wrong and what to do, when it does not run. */
+  readonly problem?: string;
+}
+
+/** What `status` shows. */
+export interface StatusReport {
+  readonly running: boolean;
+  readonly version: string;
+  /** Where our listener is, when it is open. */
+  readonly listening?: { readonly host: string; readonly port: number };
+  readonly publicUrl: string;
+  readonly liveCalls: number;
+  readonly accounts: readonly AccountStatus[];
+  readonly host: readonly HostFinding[];
+}
+
+/** One finding of `doctor`. */
+export interface Finding extends HostFinding {
+  readonly accountId?: string;
+}
+
+/** What operators and agents may do with calls: behind the API's token, the CLI, and the agent tool. */
+export interface CallDesk {
+  status(): Promise<StatusReport>;
+  /** Checks everything that can be checked without a call. */
+  doctor(): Promise<readonly Finding[]>;
+  /** Resolves once the carrier has accepted the order. @throws VoiceError nothing was dialled, unless it is `carrier_unreachable` */
+  placeCall(request: PlaceCallRequest): Promise<CallSummary>;
+  /** Resolves once the carrier confirms, or unconfirmed after 5 s. @throws CallNotFoundError */
+  endCall(callId: string): Promise<EndedCall>;
+  /** Says a text word for word on a live call. @throws CallNotFoundError @throws CallOverError */
+  say(callId: string, text: string): Promise<CallSummary>;
+  /** @throws CallNotFoundError */
+  call(callId: string): Promise<CallDetails>;
+  calls(query?: CallQuery): Promise<{ calls: readonly CallSummary[]; next?: string }>;
+  /** Past and present journal of a call, each entry once it is durable; ends with the call or the signal. @throws CallNotFoundError */
+  follow(callId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<JournalEntry>;
+}
+
+/** What carriers and engine providers may do: each request is verified before anything is believed. */
+export interface WebhookDesk {
+  /** A carrier's webhook. @throws AccountUnavailableError @throws InvalidSignatureError @throws SecretMissingError @throws InvalidRequestError */
+  carrierWebhook(carrier: string, accountId: string, request: RawRequest): Promise<CarrierReply>;
+  /** Verifies a media upgrade before the socket is accepted. @throws as carrierWebhook */
+  verifyMedia(carrier: string, accountId: string, request: RawRequest): void;
+  /** Takes over an accepted media socket; closes it when it does not belong to a call. Never rejects. */
+  acceptMedia(accountId: string, socket: MediaSocket): Promise<void>;
+  /** A message of an engine's provider; each account's secret is tried. @throws InvalidSignatureError none fits */
+  engineWebhook(body: string, headers: RawRequest["headers"]): Promise<void>;
+}
