@@ -1,0 +1,131 @@
+import { FRAME_BYTES, mulawMs } from "./g711.ts";
+
+/** A piece of one item that is to be sent now. */
+export interface Piece {
+  readonly itemId: string;
+  /** µ-law, whole 20 ms frames but for the last piece of an item, which is padded to one. */
+  readonly audio: Uint8Array;
+  /** When its first sample plays, on the clock that `take` was given. */
+  readonly startsAtMs: number;
+}
+
+/** How far ahead of playback to send, and in which portions. */
+export interface Pacing {
+  /** Milliseconds of audio that may lie unplayed at the carrier. */
+  readonly leadMs: number;
+  /** Milliseconds of one piece; a multiple of 20. */
+  readonly pieceMs: number;
+}
+
+const DEFAULT_PACING: Pacing = { leadMs: 300, pieceMs: 100 };
+
+interface Queued {
+  readonly itemId: string;
+  /** What waits, oldest first. */
+  chunks: Uint8Array[];
+  bytes: number;
+  /** Whether the engine has said that no more comes. */
+  complete: boolean;
+}
+
+/**
+ * Hands out agent audio at the pace at which it plays, in whole frames, so that at most `leadMs` lie at the carrier:
+ * a barge-in then leaves little to throw away, and what was heard is known to within the lead even without marks.
+ * Pure: whoever owns it calls `take` on a tick and sends what comes back.
+ */
+export class Pacer {
+  readonly #leadMs: number;
+  readonly #pieceBytes: number;
+  #queue: Queued[] = [];
+  #playsUntilMs = 0;
+
+  constructor({ leadMs, pieceMs }: Pacing = DEFAULT_PACING) {
+    this.#leadMs = leadMs;
+    this.#pieceBytes = Math.round(pieceMs * 8);
+  }
+
+  /** Whether anything waits to be sent. */
+  get waiting(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /** When what was handed out has played, on the clock of `take`; in the past when nothing plays. */
+  get playsUntilMs(): number {
+    return this.#playsUntilMs;
+  }
+
+  /** Adds audio of an item behind what is there. */
+  push(itemId: string, audio: Uint8Array): void {
+    let last = this.#queue.at(-1);
+    if (last?.itemId !== itemId) {
+      last = { itemId, chunks: [], bytes: 0, complete: false };
+      this.#queue.push(last);
+    }
+    last.chunks.push(audio);
+    last.bytes += audio.length;
+  }
+
+  /** Notes that an item is complete: its rest goes out although it fills no whole piece. */
+  finish(itemId: string): void {
+    const item = this.#queue.find((queued) => queued.itemId === itemId);
+    if (item) item.complete = true;
+  }
+
+  /** The pieces that are due at `nowMs`. */
+  take(nowMs: number): Piece[] {
+    const due: Piece[] = [];
+    for (let item = this.#queue[0]; item; item = this.#queue[0]) {
+      if (item.bytes === 0) {
+        // The item that is being produced stays until it is complete or another one follows.
+        if (!item.complete && this.#queue.length === 1) break;
+        this.#queue.shift();
+        continue;
+      }
+      if (this.#playsUntilMs - nowMs >= this.#leadMs) break;
+      const audio = this.#cut(item);
+      if (!audio) break;
+      const startsAtMs = Math.max(nowMs, this.#playsUntilMs);
+      this.#playsUntilMs = startsAtMs + mulawMs(audio.length);
+      due.push({ itemId: item.itemId, audio, startsAtMs });
+    }
+    return due;
+  }
+
+  /** Throws away all that waits, and takes note that playback stopped at `nowMs`. */
+  clear(nowMs: number): void {
+    this.#queue = [];
+    this.#playsUntilMs = Math.min(this.#playsUntilMs, nowMs);
+  }
+
+  /** One piece, or what whole frames there are, or the padded rest of a complete item. */
+  #cut(item: Queued): Uint8Array | undefined {
+    const ended = item.complete || this.#queue.length > 1;
+    const whole = Math.min(item.bytes, this.#pieceBytes);
+    const take = whole - (whole % FRAME_BYTES);
+    if (take > 0) return dequeue(item, take);
+    if (!ended) return undefined;
+    const rest = dequeue(item, item.bytes);
+    const padded = new Uint8Array(FRAME_BYTES).fill(0xff);
+    padded.set(rest);
+    return padded;
+  }
+}
+
+function dequeue(item: Queued, count: number): Uint8Array {
+  item.bytes -= count;
+  const first = item.chunks[0] as Uint8Array;
+  if (first.length > count) {
+    item.chunks[0] = first.subarray(count);
+    return first.subarray(0, count);
+  }
+  const out = new Uint8Array(count);
+  for (let at = 0; at < count; ) {
+    const chunk = item.chunks[0] as Uint8Array;
+    const part = chunk.subarray(0, count - at);
+    out.set(part, at);
+    at += part.length;
+    if (part.length === chunk.length) item.chunks.shift();
+    else item.chunks[0] = chunk.subarray(part.length);
+  }
+  return out;
+}
