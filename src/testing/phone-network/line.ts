@@ -88,7 +88,8 @@ export class PersonLine implements Line {
   }
 
   waitForSpeech({ timeoutMs = 20_000 }: { timeoutMs?: number } = {}): Promise<void> {
-    return this.#when(() => this.#quietMs() <= SPEECH_GAP_MS, timeoutMs, "speech");
+    const isAudible = () => this.#lastHeardMs !== undefined && this.#quietMs() <= SPEECH_GAP_MS;
+    return this.#when(isAudible, timeoutMs, "speech");
   }
 
   waitForQuiet(ms = 700, { timeoutMs = 60_000 }: { timeoutMs?: number } = {}): Promise<void> {
@@ -150,8 +151,9 @@ export class PersonLine implements Line {
     return this.#when(() => this.#mouth.hasPlayed(end), Number.POSITIVE_INFINITY, "");
   }
 
+  /** Since the other side was last heard, or since answer. */
   #quietMs(): number {
-    return this.#lastHeardMs === undefined ? this.nowMs : this.nowMs - this.#lastHeardMs;
+    return this.nowMs - (this.#lastHeardMs ?? 0);
   }
 
   #when(isDue: () => boolean, timeoutMs: number, missing: string): Promise<void> {
