@@ -1,0 +1,62 @@
+import { apply, type Call, callerNumber, newCall } from "../core/call.ts";
+import type { CallEvent } from "../core/events.ts";
+
+/** A call folded from the first `lastSeq` entries of its journal. */
+export interface Folded {
+  readonly call: Call;
+  readonly lastSeq: number;
+}
+
+/** What lists filter and sort by. */
+export interface Listing {
+  readonly accountId: string;
+  readonly caller: string;
+  readonly createdAtMs: number;
+  readonly state: Call["state"];
+  /** Ended, but the work after the call is not done. */
+  readonly unfinished: boolean;
+}
+
+/** Before the first entry. */
+export const NOTHING: Folded = { call: newCall(), lastSeq: 0 };
+
+/** Folds the next entry in. An event of a later version, which this one cannot know, changes nothing but the seq. */
+export function foldNext({ call }: Folded, seq: number, event: CallEvent): Folded {
+  const next: unknown = apply(call, event);
+  return { call: next === event ? call : (next as Call), lastSeq: seq };
+}
+
+/** Whether the journal has said which call it is of; until then there is no call to show. */
+export function isCall({ call }: Folded): boolean {
+  return call.id !== "";
+}
+
+export function listing(call: Call): Listing {
+  return {
+    accountId: call.accountId,
+    caller: callerNumber(call),
+    createdAtMs: call.createdAtMs,
+    state: call.state,
+    unfinished: call.state === "ended" && !(call.recorded && call.noted),
+  };
+}
+
+/** Whether nothing is to come for this call, or only late callbacks. */
+export function isFinished(call: Call): boolean {
+  return call.state === "ended" && !listing(call).unfinished;
+}
+
+/** An event as it is stored. @throws TypeError it cannot be written as JSON */
+export function writeEvent(event: CallEvent): string {
+  const body = JSON.stringify(event) as string | undefined;
+  if (body === undefined) throw new TypeError("An event of a journal is an object.");
+  return body;
+}
+
+/** A stored event. @throws Error the text is torn, or is not an event */
+export function readEvent(body: unknown): CallEvent {
+  const event: unknown = JSON.parse(String(body));
+  if (typeof event !== "object" || event === null || !("type" in event) || typeof event.type !== "string")
+    throw new TypeError("The row holds no event.");
+  return event as CallEvent;
+}

@@ -1,0 +1,105 @@
+import type { Call } from "../core/call.ts";
+import { StoreError } from "../core/errors.ts";
+import type { JournalEntry } from "../core/events.ts";
+import { type Folded, foldNext, isCall, listing, NOTHING, readEvent, writeEvent } from "./folded.ts";
+import { matches, newestFirst, pageQuery, writeCursor } from "./page.ts";
+import type { Claim, Store } from "./store.ts";
+
+/**
+ * A store that forgets everything with the process: for trying things out and for tests. Events are kept as the JSON
+ * that the other stores write, so that it keeps and loses exactly what they do.
+ */
+export function memoryStore(): Store {
+  const journals = new Map<string, Journal>();
+  const claims = new Map<string, { readonly expiresAtMs: number; answer?: string }>();
+  let state: "new" | "open" | "stopped" = "new";
+
+  const requireOpen = (): void => {
+    if (state !== "open") throw new StoreError(`The store is ${state === "new" ? "not started" : "stopped"}.`);
+  };
+
+  return {
+    async start() {
+      if (state === "stopped") throw new StoreError("The store is stopped.");
+      state = "open";
+    },
+    async stop() {
+      state = "stopped";
+    },
+
+    async append(callId, events) {
+      requireOpen();
+      const journal = journals.get(callId) ?? { bodies: [], folded: NOTHING };
+      const bodies: string[] = [];
+      let folded = journal.folded;
+      try {
+        for (const event of events) {
+          const body = writeEvent(event);
+          bodies.push(body);
+          folded = foldNext(folded, folded.lastSeq + 1, readEvent(body));
+        }
+      } catch (cause) {
+        throw new StoreError(`The journal of ${callId} did not take an event: ${(cause as Error).message}`, { cause });
+      }
+      journal.bodies.push(...bodies);
+      journal.folded = folded;
+      if (bodies.length > 0) journals.set(callId, journal);
+      return folded.lastSeq;
+    },
+
+    async journal(callId, afterSeq = 0) {
+      requireOpen();
+      const bodies = journals.get(callId)?.bodies ?? [];
+      const entries = bodies.map((body, index): JournalEntry => ({ seq: index + 1, event: readEvent(body) }));
+      return entries.filter(({ seq }) => seq > afterSeq);
+    },
+
+    async call(callId) {
+      requireOpen();
+      const folded = journals.get(callId)?.folded;
+      return folded && isCall(folded) ? copy(folded.call) : undefined;
+    },
+
+    async calls(query = {}) {
+      requireOpen();
+      const { limit, after, ...filter } = pageQuery(query);
+      const found = [...journals]
+        .filter(([, { folded }]) => isCall(folded) && matches(listing(folded.call), { limit, ...filter }))
+        .map(([id, { folded }]) => ({ id, createdAtMs: folded.call.createdAtMs, call: folded.call }))
+        .filter((place) => after === undefined || newestFirst(after, place) < 0)
+        .sort(newestFirst);
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        calls: page.map(({ call }) => copy(call)),
+        ...(found.length > limit && last && { next: writeCursor(last) }),
+      };
+    },
+
+    async claim(key, atMs, expiresAtMs): Promise<Claim> {
+      requireOpen();
+      for (const [old, claim] of claims) if (claim.expiresAtMs < atMs) claims.delete(old);
+      const held = claims.get(key);
+      if (held) return { first: false, ...(held.answer !== undefined && { answer: held.answer }) };
+      claims.set(key, { expiresAtMs });
+      return { first: true };
+    },
+    async settle(key, answer) {
+      requireOpen();
+      const held = claims.get(key);
+      if (held) held.answer ??= answer;
+    },
+  };
+}
+
+// --- Internal helpers ---
+
+interface Journal {
+  readonly bodies: string[];
+  folded: Folded;
+}
+
+/** A call of the caller's own: what it does to it changes nothing here. */
+function copy(call: Call): Call {
+  return JSON.parse(JSON.stringify(call)) as Call;
+}

@@ -1,0 +1,44 @@
+import type { PageQuery, Place } from "./page.ts";
+import type { Claim } from "./store.ts";
+
+/**
+ * What the store asks of its thread, verb by verb. Events and calls cross as the JSON text that the file holds:
+ * a string is copied faster than the objects it spells.
+ */
+export interface Verbs {
+  append: { order: { readonly callId: string; readonly bodies: readonly string[] }; result: number };
+  /** The result is the JSON of `JournalEntry[]`. */
+  journal: { order: { readonly callId: string; readonly afterSeq: number }; result: string };
+  /** The result is the JSON of a `Call`. */
+  call: { order: { readonly callId: string }; result: string | undefined };
+  /** `calls` is the JSON of `Call[]`; `last` is where the next page goes on. */
+  calls: { order: PageQuery; result: { readonly calls: string; readonly last?: Place } };
+  claim: { order: { readonly key: string; readonly atMs: number; readonly expiresAtMs: number }; result: Claim };
+  settle: { order: { readonly key: string; readonly answer: string }; result: undefined };
+}
+
+export type Verb = keyof Verbs;
+
+export type Request<V extends Verb = Verb> = V extends Verb
+  ? { readonly verb: V; readonly order: Verbs[V]["order"] }
+  : never;
+
+/** What became of one request; an error crosses threads as its words. */
+export type Outcome = { readonly value: Verbs[Verb]["result"] } | { readonly error: string };
+
+/** A stored row that could not be used and was passed over. */
+export interface Damage {
+  readonly callId: string;
+  /** Absent when it is the call's snapshot. */
+  readonly seq?: number;
+  readonly reason: string;
+}
+
+export type ToThread = { readonly requests: readonly Request[] } | { readonly close: true };
+
+export type FromThread =
+  | { readonly opened: true }
+  | { readonly failed: string }
+  | { readonly outcomes: readonly Outcome[] }
+  | { readonly damage: Damage }
+  | { readonly closed: true };
