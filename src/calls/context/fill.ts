@@ -1,0 +1,111 @@
+/** Counts tokens as the model does. */
+export interface Tokenizer {
+  /** How many tokens the text has, or `undefined` when they are more than `limit`; then counting stopped early. */
+  count(text: string, limit: number): number | undefined;
+}
+
+/** Text that wants to be in the instructions. */
+export interface Source {
+  readonly name: string;
+  /** Says what the sections are; stands before the first that fits. */
+  readonly heading?: string;
+  readonly sections: readonly string[];
+  /** Bytes of the source that are in none of the sections, because they could not fit anyway. */
+  readonly beyondBytes: number;
+  /** Whether a part of a section is better than none of it: then it is cut at a word, otherwise left out whole. */
+  readonly cut?: boolean;
+  /** The most that it may take of what is left, from 0 to 1; all of it unless told. */
+  readonly share?: number;
+}
+
+/** What is not in the instructions, and why. */
+export interface Omission {
+  readonly source: string;
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+/** Instructions within their budget, and what became of each source. */
+export interface Filled {
+  readonly instructions: string;
+  readonly tokens: number;
+  readonly used: readonly { readonly source: string; readonly tokens: number }[];
+  readonly omitted: readonly Omission[];
+}
+
+/** A section that is in, with the bytes of it that are. */
+interface Part {
+  readonly source: Source;
+  readonly text: string;
+  readonly tokens: number;
+  readonly bytes: number;
+}
+
+const BETWEEN = "\n\n";
+
+/**
+ * Takes whole sections, source by source, until the budget is full; of each source the rest is cut from its end.
+ * Never more than `budgetTokens`, counted over the whole text: its parts alone may count differently.
+ */
+export function fill(sources: readonly Source[], budgetTokens: number, tokenizer: Tokenizer): Filled {
+  const parts: Part[] = [];
+  let left = budgetTokens;
+  for (const source of sources) {
+    const taken = take(source, Math.floor(left * (source.share ?? 1)), tokenizer);
+    left -= taken.reduce((sum, { tokens }) => sum + tokens, 0);
+    parts.push(...taken);
+  }
+  const textOf = () => parts.map(({ text }) => text).join(BETWEEN);
+  let tokens = tokenizer.count(textOf(), budgetTokens);
+  while (tokens === undefined && parts.pop()) tokens = tokenizer.count(textOf(), budgetTokens);
+  return { instructions: textOf(), tokens: tokens ?? 0, ...report(sources, parts) };
+}
+
+// --- Internal helpers ---
+
+function take(source: Source, limit: number, tokenizer: Tokenizer): Part[] {
+  const parts: Part[] = [];
+  let left = limit;
+  for (const section of source.sections) {
+    const lead = parts.length === 0 && source.heading !== undefined ? `${source.heading}\n` : "";
+    // One more than counted: it pays for what joins the section to the next.
+    const count = (text: string) => (left < 1 ? undefined : tokenizer.count(text, left - 1));
+    const text = source.cut ? cutToFit(lead, section, count) : lead + section;
+    const tokens = count(text);
+    if (tokens === undefined || text === lead) break;
+    parts.push({ source, text, tokens: tokens + 1, bytes: Buffer.byteLength(text) - Buffer.byteLength(lead) });
+    left -= tokens + 1;
+  }
+  return parts;
+}
+
+/** The longest beginning of the section that counts, with its lead, cut at the end of a word or sentence. */
+function cutToFit(lead: string, section: string, count: (text: string) => number | undefined): string {
+  if (count(lead + section) !== undefined) return lead + section;
+  const ends = [...section.matchAll(/\S(?=\s)|[。、！？]/gu)].map(({ index }) => index + 1);
+  let [low, high] = [0, ends.length];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (count(lead + section.slice(0, ends[middle - 1])) === undefined) high = middle - 1;
+    else low = middle;
+  }
+  return lead + (low === 0 ? "" : section.slice(0, ends[low - 1]));
+}
+
+function report(sources: readonly Source[], parts: readonly Part[]): Pick<Filled, "used" | "omitted"> {
+  const totals = sources.map((source) => {
+    const mine = parts.filter((part) => part.source === source);
+    const offered = source.sections.reduce((sum, section) => sum + Buffer.byteLength(section), source.beyondBytes);
+    return {
+      source: source.name,
+      tokens: mine.reduce((sum, { tokens }) => sum + tokens, 0),
+      bytes: offered - mine.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  });
+  return {
+    used: totals.filter(({ tokens }) => tokens > 0).map(({ source, tokens }) => ({ source, tokens })),
+    omitted: totals
+      .filter(({ bytes }) => bytes > 0)
+      .map(({ source, bytes }) => ({ source, bytes, reason: "the token budget is full" })),
+  };
+}
