@@ -1,0 +1,166 @@
+import type { RequestOpts } from "twilio/lib/base/BaseTwilio.js";
+import type { CallListInstance } from "twilio/lib/rest/api/v2010/account/call.js";
+import { CarrierRefusedError, CarrierUnreachableError, NotAllowedError } from "../../core/errors.ts";
+import type { Carrier, LegState } from "../carrier.ts";
+import { isNotLive, toVoiceError } from "./errors.ts";
+import type { TwilioOptions } from "./index.ts";
+import { loadCallsApi } from "./sdk.ts";
+import { requireToken } from "./signature.ts";
+import { endReason, stateOf } from "./status.ts";
+import type { Answers } from "./twiml.ts";
+import type { WebhookUrls } from "./urls.ts";
+
+/** A request without a whole answer after this time counts as unanswered. */
+const ANSWER_WITHIN_MS = 10_000;
+/** How long an outbound leg rings. */
+const RING_SECONDS = 45;
+
+/** What one account asks of Twilio's REST API. */
+export interface RestApi extends Pick<Carrier, "dial" | "hangUp" | "speakAndHangUp" | "fetchState" | "probe"> {
+  /** Loads Twilio's calls resource, about 13 ms. */
+  load(): void;
+}
+
+/**
+ * The verbs that act on legs, by Twilio's own calls resource over `fetch`.
+ * @see https://www.twilio.com/docs/voice/api/call-resource
+ */
+export function createRestApi(options: TwilioOptions, urls: WebhookUrls, answers: Answers): RestApi {
+  const { accountSid, numbers } = options;
+  /** Whether the update was carried out; false when Twilio says that the call is not live. */
+  const update = (legId: string, change: { status: "completed" } | { twiml: string }, signal: AbortSignal) =>
+    ask(options, "end the call", signal, ({ calls }) => calls(legId).update(change)).then(
+      () => true,
+      (error: unknown) => {
+        if (!isNotLive(error)) throw error;
+        return false;
+      },
+    );
+
+  return {
+    load: () => void loadCallsApi(),
+
+    async dial({ callId, from, to, timeLimitSeconds }, signal) {
+      if (!numbers.includes(from)) {
+        throw new NotAllowedError(
+          `Calls cannot come from ${from}: it is none of the account's numbers (${numbers.join(", ")}).`,
+        );
+      }
+      const call = await ask(options, "place the call", signal, ({ calls }) =>
+        calls.create({
+          to,
+          from,
+          url: urls.ofCall("voice", callId),
+          method: "POST",
+          statusCallback: urls.ofCall("status", callId),
+          statusCallbackMethod: "POST",
+          statusCallbackEvent: ["initiated", "ringing", "answered", "completed"],
+          timeLimit: timeLimitSeconds,
+          timeout: RING_SECONDS,
+        }),
+      );
+      return call.sid;
+    },
+
+    async hangUp(legId, signal) {
+      await update(legId, { status: "completed" }, signal);
+    },
+
+    async speakAndHangUp(legId, text, language, signal) {
+      const isSpoken = await update(legId, { twiml: answers.speech(text, language) }, signal);
+      // A leg that still rings takes no instructions, and would ring on.
+      if (!isSpoken) await update(legId, { status: "completed" }, signal);
+    },
+
+    async fetchState(legId, signal) {
+      try {
+        const call = await ask(options, "look the call up", signal, ({ calls }) => calls(legId).fetch());
+        return legState(call.status, call.direction);
+      } catch (error) {
+        if (isNotLive(error)) return { state: "unknown", carrierStatus: "not found" };
+        if (!(error instanceof CarrierRefusedError)) throw error;
+        throw new CarrierUnreachableError(`The call's state cannot be had. ${error.message}`, { cause: error });
+      }
+    },
+
+    async probe(signal) {
+      const { status } = await ask(options, "show the account", signal, ({ fetchAccount }) => fetchAccount());
+      if (status === "active") return;
+      throw new CarrierRefusedError(
+        String(status),
+        `Twilio's account ${accountSid} is not active.`,
+        "See its console.",
+      );
+    },
+  };
+}
+
+// --- Internal helpers ---
+
+interface Api {
+  readonly calls: CallListInstance;
+  fetchAccount(): Promise<{ status?: unknown }>;
+}
+
+/** Makes one request, within the time it has. @throws SecretMissingError @throws CarrierRefusedError @throws CarrierUnreachableError */
+async function ask<T>(
+  options: TwilioOptions,
+  what: string,
+  signal: AbortSignal,
+  request: (api: Api) => Promise<T>,
+): Promise<T> {
+  const token = requireToken(options.authToken, options.accountId);
+  const timeout = new AbortController();
+  const timer = options.clock.after(ANSWER_WITHIN_MS, () =>
+    timeout.abort(new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} seconds`)),
+  );
+  try {
+    return await request(openApi(options, token, AbortSignal.any([signal, timeout.signal])));
+  } catch (error) {
+    throw toVoiceError(error, what);
+  } finally {
+    timer.stop();
+  }
+}
+
+function openApi(
+  { accountSid, apiBaseUrl, fetch = globalThis.fetch }: TwilioOptions,
+  token: string,
+  signal: AbortSignal,
+): Api {
+  const { Domain, Version, CallListInstance } = loadCallsApi();
+  const authorization = `Basic ${Buffer.from(`${accountSid}:${token}`).toString("base64")}`;
+  const client = {
+    async request({ method = "get", uri = apiBaseUrl, headers, data }: RequestOpts) {
+      const response = await fetch(uri, {
+        method: method.toUpperCase(),
+        headers: { ...(headers as Record<string, string>), authorization, "user-agent": "openclaw-voice-channel" },
+        body: data === undefined ? null : formBody(data as Record<string, unknown>),
+        redirect: "error", // the credentials go nowhere else
+        signal,
+      });
+      return { statusCode: response.status, body: await response.text() };
+    },
+  };
+  // The resource asks of its client and version no more than this; the classes named in its types bring the rest.
+  const domain = new Domain(client as unknown as ConstructorParameters<typeof Domain>[0], apiBaseUrl);
+  const version = new Version(domain, "2010-04-01");
+  return {
+    calls: CallListInstance(version as Parameters<typeof CallListInstance>[0], accountSid),
+    fetchAccount: () => version.fetch({ method: "get", uri: `/Accounts/${accountSid}.json` }),
+  };
+}
+
+/** Form fields; a list is its field repeated. */
+function formBody(data: Record<string, unknown>): URLSearchParams {
+  return new URLSearchParams(
+    Object.entries(data).flatMap(([name, value]) => [value].flat().map((one): [string, string] => [name, String(one)])),
+  );
+}
+
+function legState(status: string, direction: string): LegState {
+  const state = stateOf(status);
+  if (state !== "ended") return { state, carrierStatus: status };
+  const reason = endReason({ status, direction: direction === "inbound" ? "inbound" : "outbound" });
+  return { state, reason, carrierStatus: status };
+}
