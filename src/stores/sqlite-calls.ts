@@ -98,10 +98,9 @@ export class SqliteCalls {
     for (const { id } of rows) this.#write(id, this.#foldOn(id, NOTHING));
   }
 
-  /** Reads a call from the file again the next time; all of them without an id. */
-  forget(callId?: string): void {
-    if (callId === undefined) this.#kept.clear();
-    else this.#kept.delete(callId);
+  /** Reads every call from the file again the next time. */
+  forget(): void {
+    this.#kept.clear();
   }
 
   // --- Internal helpers ---

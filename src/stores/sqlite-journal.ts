@@ -75,7 +75,6 @@ export class SqliteJournal {
     this.#database.exec("SAVEPOINT request");
     const outcome = this.#attempt(request);
     if ("error" in outcome) {
-      if (request.verb === "append") this.#calls.forget(request.order.callId);
       if (!this.#database.isTransaction) throw new Error(outcome.error);
       this.#database.exec("ROLLBACK TO request");
     }
