@@ -72,6 +72,7 @@ export function openMediaLeg(socket: MediaSocket, signal: AbortSignal, parts: Me
     });
     // Without a listener an error would end the process; `close` follows and is what counts.
     socket.on("error", () => {});
+    signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
   });
 }
