@@ -1,0 +1,147 @@
+import { Hono, type MiddlewareHandler } from "hono";
+import { z } from "zod";
+import { InvalidRequestError } from "../core/errors.ts";
+import { requireE164 } from "../core/numbers.ts";
+import type { AppParts } from "./app.ts";
+import { readJson } from "./body.ts";
+import { eventStream } from "./event-stream.ts";
+import { API_ROOTS } from "./paths.ts";
+import { describeProblem, problemResponse } from "./problem.ts";
+import { sameToken } from "./token.ts";
+
+const words = z.string().min(1, "must not be empty").max(4_000, "may have 4,000 characters at most");
+const name = z.string().min(1, "must not be empty").max(200, "may have 200 characters at most");
+const limit = z.coerce.number().int().min(1).max(500);
+
+const placeSchema = z.strictObject({
+  to: z.string(),
+  message: words.optional(),
+  from: z.string().optional(),
+  accountId: name.optional(),
+  purpose: words.optional(),
+});
+const saySchema = z.strictObject({ text: words });
+const listSchema = z.strictObject({
+  accountId: name.optional(),
+  caller: z.string().optional(),
+  only: z.enum(["open", "unfinished"]).optional(),
+  limit: limit.optional(),
+  after: name.optional(),
+});
+const sessionsSchema = z.strictObject({ limit: limit.default(50) });
+
+/**
+ * What operators and tools do over HTTP. Every path needs `Authorization: Bearer <token>`, from wherever it comes:
+ * a tunnel makes the whole world look like this machine.
+ */
+export function apiRoutes({ apiToken, calls, sessions, clock, logger, closing }: AppParts): Hono {
+  const api = new Hono();
+
+  for (const root of API_ROOTS) api.use(`/${root}/*`, requireToken(apiToken), requireJson);
+
+  api.get("/status", async (context) => context.json(await calls.status()));
+  api.get("/calls", async (context) => {
+    const { caller, ...query } = read(listSchema, context.req.query());
+    const found = await calls.calls(
+      defined({ ...query, caller: caller === undefined ? undefined : requireE164(caller, "caller") }),
+    );
+    return context.json(found);
+  });
+  api.get("/calls/:id", async (context) => context.json(await calls.call(context.req.param("id"))));
+
+  api.post("/call", async (context) => {
+    const { to, from, ...request } = read(placeSchema, await readJson(context.req.raw));
+    const placed = await calls.placeCall({
+      ...defined(request),
+      to: requireE164(to, "to"),
+      ...(from !== undefined && { from: requireE164(from, "from") }),
+      ...requestId(context.req.header("idempotency-key")),
+    });
+    return context.json(placed, 201);
+  });
+  api.delete("/call/:id", async (context) => {
+    const { call, confirmed } = await calls.endCall(context.req.param("id"));
+    return context.json(call, confirmed ? 200 : 202);
+  });
+  api.post("/call/:id/say", async (context) => {
+    const { text } = read(saySchema, await readJson(context.req.raw));
+    return context.json(await calls.say(context.req.param("id"), text));
+  });
+  api.get("/call/:id/events", async (context) => {
+    const callId = context.req.param("id");
+    const afterSeq = lastEventId(context.req.header("last-event-id"));
+    await calls.call(callId); // an unknown call is a 404, not an empty stream
+    return eventStream({
+      callId,
+      follow: (signal) => calls.follow(callId, afterSeq, signal),
+      clock,
+      logger,
+      closing,
+    });
+  });
+
+  api.get("/openclaw/sessions", async (context) => {
+    const query = read(sessionsSchema, context.req.query());
+    return context.json({ sessions: await sessions(query.limit) });
+  });
+  return api;
+}
+
+// --- Internal helpers ---
+
+function requireToken(token: string): MiddlewareHandler {
+  return async (context, next) => {
+    const given = /^Bearer +(\S+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
+    if (given !== undefined && sameToken(given, token)) return next();
+    const message = "This needs the header Authorization: Bearer <token>. The token is in the file api-token.";
+    return problemResponse(describeProblem(401, "unauthorized", message), { "www-authenticate": "Bearer" });
+  };
+}
+
+/** Refuses any other type: a form of somebody else's page cannot send JSON by its name. */
+const requireJson: MiddlewareHandler = async (context, next) => {
+  if (context.req.method !== "POST") return next();
+  if (/^application\/json\s*(;|$)/i.test(context.req.header("content-type") ?? "")) return next();
+  const message = "The body must be JSON, with the header Content-Type: application/json.";
+  return problemResponse(describeProblem(415, "unsupported_media_type", message));
+};
+
+/** @throws InvalidRequestError naming the field, and the known ones when it is not one of them */
+function read<Schema extends z.ZodObject>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  // A misspelt field is also a missing one; the spelling is what helps.
+  const { issues } = parsed.error;
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
+  if (issue?.code === "unrecognized_keys") {
+    const known = Object.keys(schema.shape).join(", ");
+    throw new InvalidRequestError(issue.keys.join(", "), `there is no such field. Known fields: ${known}.`);
+  }
+  const field = issue?.path.join(".") || "body";
+  const missing = issue?.path.length === 1 && (value as Record<string, unknown>)[field] === undefined;
+  throw new InvalidRequestError(field, missing ? "is required and missing" : (issue?.message ?? "is invalid"));
+}
+
+/** Without the keys that were not given: absent and `undefined` differ in our contracts. */
+function defined<T extends object>(record: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+function requestId(header: string | undefined): { requestId?: string } {
+  if (header === undefined) return {};
+  if (!/^[\x21-\x7e]{1,200}$/.test(header)) {
+    throw new InvalidRequestError("Idempotency-Key", "must be 1 to 200 visible characters");
+  }
+  return { requestId: header };
+}
+
+function lastEventId(header: string | undefined): number {
+  if (header === undefined || header === "") return 0;
+  const seq = Number(header);
+  if (!/^\d+$/.test(header) || !Number.isSafeInteger(seq)) {
+    throw new InvalidRequestError("Last-Event-ID", "must be the id of an event, a whole number");
+  }
+  return seq;
+}

@@ -1,0 +1,134 @@
+import { EventEmitter, once } from "node:events";
+import type { CarrierReply, MediaSocket, RawRequest } from "../../src/carriers/carrier.ts";
+import { type CallSummary, newCall, summarise } from "../../src/core/call.ts";
+import { CallNotFoundError, InvalidSignatureError } from "../../src/core/errors.ts";
+import type { CallEvent, JournalEntry } from "../../src/core/events.ts";
+import type { Logger } from "../../src/hosts/host.ts";
+import type { CallDesk, PlaceCallRequest, WebhookDesk } from "../../src/http/doors.ts";
+import type { CallQuery } from "../../src/stores/store.ts";
+
+export const TOKEN = "test-token-0123456789-0123456789-0123456789";
+export const PUBLIC_URL = "https://voice.example.com";
+
+/** A call as the desk shows it. */
+export function summary(changes: Partial<CallSummary> = {}): CallSummary {
+  return { ...summarise({ ...newCall(), id: "call_1", to: "+15550001111" }, 0), ...changes };
+}
+
+/** A desk that does what a test scripts and writes down what it was asked. */
+export class ScriptedCalls implements CallDesk {
+  readonly placed: PlaceCallRequest[] = [];
+  readonly queries: (CallQuery | undefined)[] = [];
+  readonly said: [string, string][] = [];
+  /** How many readers follow right now. */
+  followers = 0;
+  /** Thrown by the next call of any method. */
+  failure: Error | undefined;
+  confirmed = true;
+  readonly journal: JournalEntry[] = [];
+  readonly news = new EventEmitter();
+
+  add(event: CallEvent): void {
+    this.journal.push({ seq: this.journal.length + 1, event });
+    this.news.emit("entry");
+  }
+  async status() {
+    this.#maybeFail();
+    const accounts = [{ accountId: "default", state: "running", number: "+15550001234", liveCalls: 1 }] as const;
+    return { running: true, version: "0.0.0", publicUrl: PUBLIC_URL, liveCalls: 1, accounts, host: [] };
+  }
+  async doctor() {
+    return [];
+  }
+  async placeCall(request: PlaceCallRequest) {
+    this.#maybeFail();
+    this.placed.push(request);
+    return summary({ to: request.to, state: "dialing" });
+  }
+  async endCall(callId: string) {
+    await this.call(callId);
+    if (!this.confirmed) return { call: summary({ state: "active" }), confirmed: false };
+    return { call: summary({ state: "ended", endReason: "agent_ended" }), confirmed: true };
+  }
+  async say(callId: string, text: string) {
+    this.said.push([callId, text]);
+    return summary({ state: "active" });
+  }
+  async call(callId: string) {
+    this.#maybeFail();
+    if (callId !== "call_1") throw new CallNotFoundError(callId);
+    return { ...summary(), transcript: [], usage: newCall().usage };
+  }
+  async calls(query?: CallQuery) {
+    this.#maybeFail();
+    this.queries.push(query);
+    return { calls: [summary()], next: "2" };
+  }
+  async *follow(_callId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<JournalEntry> {
+    this.followers++;
+    try {
+      for (let seq = afterSeq; !signal.aborted; seq++) {
+        while (this.journal.length <= seq) await once(this.news, "entry", { signal });
+        const entry = this.journal[seq] as JournalEntry;
+        yield entry;
+        if (entry.event.type === "call.ended") return;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.followers--;
+      this.news.emit("left");
+    }
+  }
+  #maybeFail(): void {
+    const failure = this.failure;
+    this.failure = undefined;
+    if (failure) throw failure;
+  }
+}
+
+/** Carriers whose signature is the header `x-signature: good`. */
+export class ScriptedWebhooks implements WebhookDesk {
+  readonly requests: { carrier: string; accountId: string; request: RawRequest }[] = [];
+  readonly engineBodies: string[] = [];
+  readonly sockets: MediaSocket[] = [];
+  readonly news = new EventEmitter();
+  failure: Error | undefined;
+
+  async carrierWebhook(carrier: string, accountId: string, request: RawRequest): Promise<CarrierReply> {
+    if (this.failure) throw this.failure;
+    this.#verify(request);
+    this.requests.push({ carrier, accountId, request });
+    return { status: 200, contentType: "text/xml", body: "<Response><Hangup/></Response>" };
+  }
+  verifyMedia(carrier: string, accountId: string, request: RawRequest): void {
+    if (this.failure) throw this.failure;
+    this.#verify(request);
+    this.requests.push({ carrier, accountId, request });
+  }
+  async acceptMedia(_accountId: string, socket: MediaSocket): Promise<void> {
+    this.sockets.push(socket);
+    socket.on("message", (data, isBinary) => socket.send(isBinary ? data : `echo ${data.toString()}`));
+    socket.on("close", (code) => this.news.emit("closed", code));
+    this.news.emit("socket", socket);
+  }
+  async engineWebhook(body: string, headers: RawRequest["headers"]): Promise<void> {
+    if (headers["webhook-signature"] !== "v1,good") throw new InvalidSignatureError("no account's secret fits");
+    this.engineBodies.push(body);
+  }
+  #verify(request: RawRequest): void {
+    if (request.headers["x-signature"] !== "good") throw new InvalidSignatureError("it differs from publicUrl's");
+  }
+}
+
+/** Keeps its lines. */
+export class LinesLogger implements Logger {
+  readonly lines: { level: string; message: string; fields: unknown }[] = [];
+  debug = this.#at("debug");
+  info = this.#at("info");
+  warn = this.#at("warn");
+  error = this.#at("error");
+  #at(level: string) {
+    return (message: string, fields?: unknown) => void this.lines.push({ level, message, fields });
+  }
+}
