@@ -3,7 +3,7 @@ import type { Omission } from "./calls/context/fill.ts";
 import { BudgetFiller } from "./calls/context/filler.ts";
 import { noteOf, provenance } from "./calls/context/note.ts";
 import { NoteFiles } from "./calls/context/note-file.ts";
-import { type ContextRequest, gatherSources } from "./calls/context/sources.ts";
+import { type ContextRequest, gatherSources, KEPT_OUT } from "./calls/context/sources.ts";
 import type { Call } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./hosts/host.ts";
@@ -63,6 +63,7 @@ export class VoiceContextManager {
     const { sources, refused } = await gatherSources(request, this.#clock.now());
     const filled = await this.#filler.fill(sources, request.budgetTokens);
     for (const { source, reason } of refused) {
+      if (reason === KEPT_OUT) continue; // the owner's wish is nothing to warn of
       this.#logger.warn("memory file not used on the call", {
         file: source,
         reason,

@@ -29,6 +29,9 @@ export interface Sources {
   readonly refused: readonly Omission[];
 }
 
+/** Why a file that could be used is not. */
+export const KEPT_OUT = "its front matter says voice: false";
+
 /** The most of a source that is looked at, in characters for each token of the budget: prose has four or five. */
 const CHARACTERS_PER_TOKEN = 16;
 
@@ -118,7 +121,7 @@ async function fileSource(
   if (file.kind === "refused") return { source: name, bytes: file.bytes, reason: file.reason };
   try {
     const { body, voice } = await readFrontMatter(file.text);
-    if (!voice) return { source: name, bytes: file.bytes, reason: "its front matter says voice: false" };
+    if (!voice) return { source: name, bytes: file.bytes, reason: KEPT_OUT };
     const { sections, rest } = sectionsOf(body, most);
     return { name, heading, sections: sections.map(tame), beyondBytes: Buffer.byteLength(rest) };
   } catch (error) {

@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import { HostError } from "../../src/core/errors.ts";
+import type { CallerRef, ConsultRequest, SessionRecord } from "../../src/hosts/host.ts";
+import { standaloneHost } from "../../src/hosts/standalone.ts";
+import { silentLogger } from "../../src/logger.ts";
+
+const caller: CallerRef = { accountId: "default", agentId: "main", number: "+15550005678", direction: "inbound" };
+const never = new AbortController().signal;
+const record: SessionRecord = {
+  callId: "call_1",
+  agentId: "main",
+  sessionKey: "voice:default:+15550005678",
+  accountId: "default",
+  number: "+15550005678",
+  trust: "known",
+  answeredAtMs: 0,
+  entries: [
+    { id: "a", speaker: "agent", text: "Hello.", startMs: 0, heardMs: 400, cut: false },
+    { id: "b", speaker: "caller", text: "Hi.", startMs: 900, heardMs: 300, cut: false },
+  ],
+};
+const question: ConsultRequest = {
+  callId: "call_1",
+  agentId: "main",
+  sessionKey: "s",
+  accountId: "default",
+  trust: "known",
+  question: "When is my flight?",
+  transcript: [],
+};
+
+describe("without callbacks", () => {
+  const host = standaloneHost({ logger: silentLogger, workspaceDir: "/srv/agent" });
+
+  test("each number has a session of its own in the one workspace", async () => {
+    expect(await host.route(caller)).toEqual({
+      agentId: "main",
+      sessionKey: "voice:default:+15550005678",
+      workspaceDir: "/srv/agent",
+    });
+  });
+
+  test.each([
+    ["disabled", ["+15550005678"], false, "disabled", "stranger"],
+    ["allowlist", ["+15550005678"], true, "allowlisted", "known"],
+    ["allowlist", ["+15550009999"], false, "not_allowlisted", "stranger"],
+    ["allowlist", ["*"], true, "open", "stranger"],
+    ["pairing", ["+15550005678"], true, "allowlisted", "known"],
+    ["pairing", [], false, "not_allowlisted", "stranger"],
+    ["open", [], true, "open", "stranger"],
+    ["open", ["+15550005678"], true, "allowlisted", "known"],
+  ] as const)("%s with %j: allowed %s (%s), %s", async (dmPolicy, allowFrom, allowed, reason, trust) => {
+    expect(await host.admit(caller, { dmPolicy, allowFrom })).toEqual({ allowed, reason, trust });
+  });
+
+  test("a question fails and says which callback answers questions", async () => {
+    await expect(host.consult(question, never)).rejects.toThrow(/Pass `consult`/);
+  });
+
+  test("a finished call is nobody's business", async () => {
+    expect(await host.record(record, never)).toEqual({ how: "callback", rows: 0 });
+  });
+
+  test("the report names what is missing, and that nobody can pair", async () => {
+    const checks = (await standaloneHost({ logger: silentLogger }).report()).map(({ check }) => check);
+    expect(checks).toEqual(["consult", "record", "workspace", "pairing"]);
+    expect((await host.report()).map(({ check }) => check)).not.toContain("workspace");
+  });
+});
+
+describe("with callbacks", () => {
+  test("a report with everything in place has nothing to say", async () => {
+    const host = standaloneHost({
+      logger: silentLogger,
+      workspaceDir: "/srv/agent",
+      admit: () => ({ allowed: true, reason: "mine", trust: "known" }),
+      record: () => undefined,
+      consult: () => "yes",
+    });
+    expect(await host.report()).toEqual([]);
+    expect((await host.admit(caller, { dmPolicy: "disabled", allowFrom: [] })).reason).toBe("mine");
+    expect(await host.consult(question, never)).toBe("yes");
+  });
+
+  test("each turn is told once, also when two ask at once and when more turns come later", async () => {
+    const told: string[] = [];
+    const host = standaloneHost({
+      logger: silentLogger,
+      record: async ({ entries }) => void told.push(...entries.map(({ id }) => id)),
+    });
+    const both = await Promise.all([host.record(record, never), host.record(record, never)]);
+    expect(both.map(({ rows }) => rows)).toEqual([2, 0]);
+    const more = { id: "c", speaker: "agent", text: "Bye.", startMs: 2_000, heardMs: 300, cut: false } as const;
+    expect(await host.record({ ...record, entries: [...record.entries, more] }, never)).toMatchObject({ rows: 1 });
+    expect(told).toEqual(["a", "b", "c"]);
+  });
+
+  test("a turn that the callback refused is told again, and so is one that another asked for meanwhile", async () => {
+    let refusals = 1;
+    const host = standaloneHost({
+      logger: silentLogger,
+      record: async () => {
+        if (refusals-- > 0) throw new Error("disk full");
+      },
+    });
+    const [first, second] = await Promise.allSettled([host.record(record, never), host.record(record, never)]);
+    expect(first).toMatchObject({ status: "rejected", reason: expect.any(HostError) });
+    expect(second).toMatchObject({ status: "fulfilled", value: { rows: 2 } });
+  });
+
+  test("a callback that throws becomes a host error that names it and keeps the cause", async () => {
+    const cause = new Error("boom");
+    const fail = () => {
+      throw cause;
+    };
+    const host = standaloneHost({ logger: silentLogger, route: fail, admit: fail, consult: fail });
+    const attempts = [
+      ["route", host.route(caller)],
+      ["admit", host.admit(caller, { dmPolicy: "open", allowFrom: [] })],
+      ["consult", host.consult(question, never)],
+    ] as const;
+    for (const [name, attempt] of attempts) {
+      const error = await attempt.catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(HostError);
+      expect(error).toMatchObject({ message: expect.stringContaining(`\`${name}\``), cause });
+    }
+  });
+
+  test("an empty answer is a failure, not an answer", async () => {
+    const host = standaloneHost({ logger: silentLogger, consult: () => "  " });
+    await expect(host.consult(question, never)).rejects.toThrow(HostError);
+  });
+
+  test("a question that nobody waits for any more ends at once, though the callback goes on", async () => {
+    const stop = new AbortController();
+    const host = standaloneHost({ logger: silentLogger, consult: () => new Promise<string>(() => {}) });
+    const asked = host.consult(question, stop.signal);
+    stop.abort(new Error("hung up"));
+    await expect(asked).rejects.toMatchObject({ code: "host_failed", cause: { message: "hung up" } });
+  });
+
+  test("a question that is over before it begins never reaches the callback", async () => {
+    let asked = 0;
+    const host = standaloneHost({ logger: silentLogger, consult: () => `${++asked}` });
+    await expect(host.consult(question, AbortSignal.abort())).rejects.toThrow(HostError);
+    expect(asked).toBe(0);
+  });
+});
