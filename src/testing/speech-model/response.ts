@@ -228,8 +228,10 @@ export function startResponse(parts: ResponseParts): RunningResponse {
   };
 
   parts.send({ type: "response.created", response: snapshot("in_progress", null, null) });
-  run().catch((cause: unknown) => {
-    if (ended) return;
+  // Not before the caller holds the response: a failure ends it at once.
+  const running = Promise.resolve().then(run);
+  running.catch((cause: unknown) => {
+    if (ended) return; // what was pending was told to stop
     const message = cause instanceof Error ? cause.message : String(cause);
     finish("failed", { type: "failed", error: { type: "server_error", code: "server_error", message } });
   });

@@ -25,11 +25,12 @@ export function newEventLog(): EventLog {
   return {
     events,
     add(event, atMs) {
-      const entry = elided(event, atMs);
       const last = events.at(-1);
+      let entry = elided(event, atMs);
       if (entry.type === "input_audio_buffer.append" && last?.type === entry.type) {
         const bytes = (last["bytes"] as number) + (entry["bytes"] as number);
-        events[events.length - 1] = { ...last, bytes, count: (last["count"] as number) + 1 };
+        entry = { ...last, bytes, count: (last["count"] as number) + 1 };
+        events[events.length - 1] = entry;
       } else {
         events.push(entry);
       }

@@ -2,7 +2,6 @@ import { WebSocket } from "ws";
 import { encodeMulaw } from "../../../src/audio/g711.ts";
 import { type Ears, type ScriptEars, scriptEars, taughtVoice } from "../../../src/testing/ears.ts";
 import {
-  type Mind,
   type ModelSession,
   ruleMind,
   type SpeechModel,
@@ -35,8 +34,6 @@ export const deaf: Ears = { kind: "script", hear: async () => "" };
 export const startModel = (options: Partial<SpeechModelOptions> = {}): Promise<SpeechModel> =>
   startSpeechModel({ speed: 8, voice: buzz, ears: deaf, mind: ruleMind([]), ...options });
 
-export type Received = { readonly type: string } & Record<string, never>;
-
 /** A plain client of the wire. `next(type)` takes the next event of that type, in order. */
 export interface Client {
   readonly session: ModelSession;
@@ -50,10 +47,10 @@ export interface Client {
   close(): Promise<void>;
 }
 
-export async function connect(model: SpeechModel, query = "model=gpt-realtime-2.1"): Promise<Client> {
+export async function connect(model: SpeechModel, query = "model=gpt-realtime-2.1", key = "test"): Promise<Client> {
   const url = `${model.url.replace(/^http/, "ws")}/realtime?${query}`;
   const socket = new WebSocket(url, {
-    headers: { authorization: "Bearer test" },
+    headers: { authorization: `Bearer ${key}` },
     perMessageDeflate: false,
     ca: model.ca,
   });
@@ -129,5 +126,3 @@ export const telephone = (more: { turns?: object | null; tools?: object[]; instr
     },
   },
 });
-
-export type { Mind };
