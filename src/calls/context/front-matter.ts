@@ -22,7 +22,7 @@ export async function readFrontMatter(text: string): Promise<MemoryText> {
   const [{ default: matter }, { parse }] = await Promise.all([import("gray-matter"), import("yaml")]);
   const { content, data } = matter(text, {
     engines: {
-      yaml: { parse: (block: string) => parse(block, { logLevel: "silent" }) ?? {} },
+      yaml: { parse: (block: string) => parse(block, { logLevel: "error" }) ?? {} },
       javascript: { parse: refuse },
       coffee: { parse: refuse },
     },
