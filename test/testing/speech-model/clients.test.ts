@@ -73,13 +73,14 @@ test("OpenAIRealtimeWS over TLS: the caller breaks in, the client truncates at w
   const socket = await official(() => [
     { say: "This is a rather long story about the history of our house. It began in May." },
   ]);
+  model.faults.stallAfterMs = 1_000; // it cannot be done before it is interrupted
+  const question = await voice.speak("Stop please.");
   send(socket, telephone());
   await next(socket, "session.updated");
   const delta = next(socket, "response.output_audio.delta");
   send(socket, { type: "response.create" });
   const { item_id } = await delta;
   const done = next(socket, "response.done");
-  const question = await voice.speak("Stop please.");
   sendAudio({ send: (event) => send(socket, event as object) }, mulaw(question));
   expect((await done).response.status_details.reason).toBe("turn_detected");
   const truncated = next(socket, "conversation.item.truncated");

@@ -91,7 +91,10 @@ test("an accepted call has a sideband; the model's words go to the phone, their 
     });
     side.send({
       type: "response.create",
-      response: { instructions: 'Say "Hello, you have reached the long greeting of Nia."' },
+      response: {
+        instructions:
+          'Say "Hello, you have reached the very long greeting of Nia, which lists every person who works here, every hour of every day of the week, and all that you ever wanted to know about tables, chairs, lamps and other furniture of this house."',
+      },
     });
     await side.next("output_audio_buffer.started");
     await side.next("response.done");

@@ -145,7 +145,7 @@ describe("the caller's turn", () => {
   });
 
   test("with interrupt_response the server cuts its own answer when the caller speaks", async () => {
-    const client = await open({ mind: says(LONG) });
+    const client = await open({ mind: says(LONG), faults: { stallAfterMs: 1_000 } });
     client.send({ type: "response.create" });
     await client.next("response.output_audio.delta");
     sendAudio(client, loud(200));
@@ -243,9 +243,11 @@ describe("responses", () => {
   });
 
   test("one response at a time; one out of band beside it, which leaves no trace in the conversation", async () => {
-    const client = await open({ mind: ({ responseInstructions }) => [{ say: responseInstructions ?? LONG }] });
+    const client = await open({
+      burst: 1,
+      mind: ({ responseInstructions }) => [{ say: responseInstructions ?? LONG }],
+    });
     client.send({ type: "response.create" });
-    await client.next("response.created");
     client.send({ type: "response.create", event_id: "second" });
     expect((await client.next("error")).error).toMatchObject({
       code: "conversation_already_has_active_response",
@@ -361,7 +363,7 @@ describe("responses", () => {
 
 describe("items", () => {
   test("barge-in: cancelled, then truncated at what was heard; the transcript of the item is gone", async () => {
-    const client = await open({ mind: says(LONG) });
+    const client = await open({ mind: says(LONG), faults: { stallAfterMs: 1_000 } });
     client.send({ type: "response.create" });
     for (let i = 0; i < 4; i++) await client.next("response.output_audio.delta");
     client.send({ type: "response.cancel" });
