@@ -113,7 +113,7 @@ export interface MediaListener {
 /** A media socket as our listener accepted it. Structural, so that no socket library shows in the contract. */
 export interface MediaSocket {
   readonly bufferedAmount: number;
-  send(data: Buffer | string, options?: { binary: boolean }): void;
+  send(data: Buffer | string, options: { binary: boolean }): void;
   close(code?: number, reason?: string): void;
   terminate(): void;
   on(event: "message", listener: (data: Buffer, isBinary: boolean) => void): unknown;
