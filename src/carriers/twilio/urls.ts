@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** What each of an account's webhooks is for. */
-export type WebhookVerb = "voice" | "status" | "stream" | "resume";
+type WebhookVerb = "voice" | "status" | "stream" | "resume";
 
 /** The addresses by which Twilio reaches one account. */
 export interface WebhookUrls {

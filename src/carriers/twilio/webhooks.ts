@@ -5,7 +5,7 @@ import { endReason, stateOf } from "./status.ts";
 import { CALL_PARAMETER, RETURN_PARAMETER, type WebhookUrls } from "./urls.ts";
 
 /** What stands for a caller without a number: withheld, unknown, or not on the telephone network. */
-export const ANONYMOUS = "anonymous";
+const ANONYMOUS = "anonymous";
 
 /** Numbers by which Twilio spells ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE on a keypad. */
 const KEYPAD_WORDS: ReadonlySet<string> = new Set([
