@@ -95,6 +95,8 @@ export interface EngineSession {
 /** Who speaks. One file implements this for one kind of model; one instance serves one account. */
 export interface Engine {
   readonly capabilities: EngineCapabilities;
+  /** Loads what the first call would otherwise wait for. */
+  warmUp(): Promise<void>;
   /**
    * Opens a session; resolves when the engine has accepted its configuration.
    * @throws EngineRefusedError the engine said no: key, model or configuration

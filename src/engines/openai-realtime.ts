@@ -1,13 +1,7 @@
 import type { OpenAI } from "openai";
 import type { WebSocket } from "ws";
 import type { Clock } from "../core/clock.ts";
-import {
-  EngineRefusedError,
-  EngineUnreachableError,
-  InvalidSignatureError,
-  SecretMissingError,
-  VoiceError,
-} from "../core/errors.ts";
+import { EngineRefusedError, EngineUnreachableError, InvalidSignatureError } from "../core/errors.ts";
 import type { Engine, EngineConfig, EngineSession, EngineWebhooks } from "./engine.ts";
 import { readRefusal, toVoiceError, unreachable } from "./openai-errors.ts";
 import { OpenAIRealtimeSession, sessionConfig } from "./openai-realtime-session.ts";
@@ -41,6 +35,9 @@ export function openaiRealtime(options: OpenAIRealtimeOptions): Engine {
   const webhooks = realtimeWebhooks(options);
   return {
     capabilities: { truncation: true, ourTurns: true },
+    async warmUp() {
+      await import("ws");
+    },
     open: (config, signal) => open(options, config, signal),
     async probe(signal) {
       const client = await restClient(options);

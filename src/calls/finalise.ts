@@ -1,0 +1,142 @@
+import type { Call } from "../core/call.ts";
+import { type Clock, sleep } from "../core/clock.ts";
+import { VoiceError } from "../core/errors.ts";
+import type { EndReason } from "../core/events.ts";
+import type { Logger } from "../hosts/host.ts";
+import type { LiveCall, LiveCalls } from "./live-calls.ts";
+
+/** How often the carrier is asked whether a leg is really over. */
+const ASK_EVERY_MS = 400;
+/** The carrier has so long to confirm; then the call is closed on our side, with a fault that says so. */
+const CONFIRM_WITHIN_MS = 15_000;
+
+export interface EndOrder {
+  readonly reason: EndReason;
+  /** A sentence that the carrier speaks before it hangs up, when the model cannot. */
+  readonly farewell?: string;
+  /** Milliseconds that the carrier may take to confirm; less when the process stops. */
+  readonly confirmWithinMs?: number;
+}
+
+export interface FinaliserParts {
+  readonly calls: LiveCalls;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The call is over and stored. What comes after the call starts here. */
+  readonly onEnded: (live: LiveCall) => void;
+}
+
+/** The one end of calls: every ending arrives here, the first decides, all wait for the same. */
+export class Finaliser {
+  readonly #parts: FinaliserParts;
+
+  constructor(parts: FinaliserParts) {
+    this.#parts = parts;
+  }
+
+  /** Ends a call. Resolves with the ended call once the carrier has confirmed, or its time to do so is over. Never rejects. */
+  end(live: LiveCall, order: EndOrder): Promise<Call> {
+    live.ending ??= this.#end(live, order);
+    return live.ending;
+  }
+
+  /** The phone's media ended and nobody here asked for it: the carrier knows why. */
+  async mediaEnded(live: LiveCall, how: "stopped" | "lost"): Promise<void> {
+    live.journal.note({ type: "media.stopped", reason: how });
+    if (live.ending || live.legId === undefined) return;
+    const state = await this.#askUntilEnded(live, 5 * ASK_EVERY_MS);
+    if (state?.state !== "ended") return void this.end(live, { reason: "lost" });
+    live.journal.note({ type: "leg.ended", reason: state.reason ?? "lost", carrierStatus: state.carrierStatus });
+    void this.end(live, { reason: state.reason ?? "lost" });
+  }
+
+  async #end(live: LiveCall, { reason, farewell, confirmWithinMs = CONFIRM_WITHIN_MS }: EndOrder): Promise<Call> {
+    const { journal, conversation } = live;
+    // A full disk must not keep somebody on the line: the journal notes what it can.
+    await journal.write({ type: "end.requested", reason }).catch(() => {});
+    if (!journal.call.legEnded && live.legId !== undefined) {
+      const limit = this.#parts.clock.now() + confirmWithinMs;
+      await this.#hangUp(live, farewell, confirmWithinMs);
+      await this.#confirm(live, Math.max(0, limit - this.#parts.clock.now()));
+    }
+    const { longestSilenceMs } = conversation.close();
+    await this.#writeEnd(live, reason, longestSilenceMs);
+    this.#parts.calls.remove(live);
+    this.#parts.onEnded(live);
+    return journal.call;
+  }
+
+  async #hangUp(live: LiveCall, farewell: string | undefined, withinMs: number): Promise<void> {
+    const { carrier, persona } = live.account;
+    const legId = live.legId as string;
+    const limit = this.#limited(withinMs);
+    try {
+      if (farewell === undefined) await carrier.hangUp(legId, limit.signal);
+      else await carrier.speakAndHangUp(legId, farewell, persona.language, limit.signal);
+    } catch (error) {
+      this.#fault(live, error);
+    } finally {
+      limit.done();
+    }
+  }
+
+  /** Waits for the carrier's word that the leg is over: by its status message, or by asking. */
+  async #confirm(live: LiveCall, withinMs: number): Promise<void> {
+    if (live.journal.call.legEnded) return;
+    const told = new Promise<undefined>((resolve) => {
+      live.onLegEnded = () => resolve(undefined);
+    });
+    const state = await Promise.race([told, this.#askUntilEnded(live, withinMs)]);
+    live.onLegEnded = undefined;
+    if (state === undefined) return;
+    if (state.state === "ended") {
+      live.journal.note({ type: "leg.ended", reason: state.reason ?? "lost", carrierStatus: state.carrierStatus });
+    } else {
+      live.journal.note({
+        type: "fault.noted",
+        code: "leg_unconfirmed",
+        message: "The carrier did not confirm that the leg is over.",
+      });
+    }
+  }
+
+  async #askUntilEnded(live: LiveCall, withinMs: number) {
+    const { clock } = this.#parts;
+    const until = clock.now() + withinMs;
+    const limit = this.#limited(withinMs);
+    try {
+      for (;;) {
+        const state = await live.account.carrier.fetchState(live.legId as string, limit.signal).catch(() => undefined);
+        if (state?.state === "ended" || clock.now() + ASK_EVERY_MS > until || live.journal.call.legEnded) {
+          return state ?? { state: "unknown" as const, carrierStatus: "unreachable" };
+        }
+        await sleep(clock, ASK_EVERY_MS);
+      }
+    } finally {
+      limit.done();
+    }
+  }
+
+  async #writeEnd(live: LiveCall, reason: EndReason, longestSilenceMs: number): Promise<void> {
+    const event = { type: "call.ended", reason, longestSilenceMs } as const;
+    try {
+      await live.journal.write(event);
+    } catch {
+      live.journal.note(event); // the journal goes on trying
+      await live.journal.flush();
+    }
+  }
+
+  #fault(live: LiveCall, error: unknown): void {
+    const known = error instanceof VoiceError ? error : undefined;
+    const message = known?.message ?? String(error);
+    this.#parts.logger.warn("The carrier could not be asked to hang up.", { callId: live.id, error: message });
+    live.journal.note({ type: "fault.noted", code: known?.code ?? "internal", message });
+  }
+
+  #limited(withinMs: number): { signal: AbortSignal; done(): void } {
+    const abort = new AbortController();
+    const timer = this.#parts.clock.after(withinMs, () => abort.abort(new Error("The carrier took too long.")));
+    return { signal: abort.signal, done: () => timer.stop() };
+  }
+}

@@ -1,0 +1,160 @@
+import type { CarrierEvent, CarrierReply } from "../carriers/carrier.ts";
+import { type Clock, sleep } from "../core/clock.ts";
+import { VoiceError } from "../core/errors.ts";
+import type { EndReason } from "../core/events.ts";
+import type { Account } from "./account.ts";
+import { type CallParts, connect, goLive, newCallId, openJournal, view, watch } from "./desk.ts";
+import type { LiveCall } from "./live-calls.ts";
+import { PHRASES } from "./phrases.ts";
+
+/** A leg that waits for an answer. */
+export type WaitingLeg = Extract<CarrierEvent, { type: "leg.waiting" }>;
+
+/** An accepted webhook has its answer verb after so long at the latest, whatever else is slow. */
+const ANSWER_WITHIN_MS = 950;
+/** A repeated webhook gets the answer of the first for a day. */
+const REMEMBER_MS = 86_400_000;
+
+/** Answers legs that wait: each once, however often the carrier asks. */
+export class Reception {
+  readonly #parts: CallParts;
+  /** Answers in the making, by key: a repetition waits for the same one. */
+  readonly #answering = new Map<string, Promise<CarrierReply>>();
+
+  constructor(parts: CallParts) {
+    this.#parts = parts;
+  }
+
+  /** The reply to a waiting leg. Never empty and never later than a second, whatever fails. */
+  async answer(account: Account, leg: WaitingLeg): Promise<CarrierReply> {
+    const key = `${account.id}:${leg.key}`;
+    let answering = this.#answering.get(key);
+    if (!answering) {
+      answering = this.#answerOnce(account, leg, key).finally(() => this.#answering.delete(key));
+      this.#answering.set(key, answering);
+    }
+    return answering;
+  }
+
+  async #answerOnce(account: Account, leg: WaitingLeg, key: string): Promise<CarrierReply> {
+    const { store, clock, logger } = this.#parts;
+    const apology = speak(account, PHRASES.apology);
+    const answer = async (): Promise<CarrierReply> => {
+      const now = clock.now();
+      const claim = await store.claim(key, now, now + REMEMBER_MS);
+      if (!claim.first) return claim.answer === undefined ? apology : (JSON.parse(claim.answer) as CarrierReply);
+      const reply =
+        leg.direction === "inbound" ? await this.#receive(account, leg) : await this.#pickedUp(account, leg);
+      await store.settle(key, JSON.stringify(reply));
+      return reply;
+    };
+    try {
+      return await within(clock, ANSWER_WITHIN_MS, answer());
+    } catch (error) {
+      logger.error("A waiting leg could not be answered.", {
+        accountId: account.id,
+        legId: leg.legId,
+        error: String(error),
+      });
+      const live = this.#parts.calls.byLeg(leg.legId);
+      return live ? this.#turnAway(live, "engine_error", PHRASES.apology) : apology;
+    }
+  }
+
+  /** A person rings: written down, admitted, routed, connected. */
+  async #receive(account: Account, leg: WaitingLeg): Promise<CarrierReply> {
+    const { calls, emit } = this.#parts;
+    const callId = newCallId();
+    const journal = openJournal(this.#parts, callId);
+    await journal.write({
+      type: "call.created",
+      callId,
+      accountId: account.id,
+      direction: "inbound",
+      from: leg.from,
+      to: leg.to,
+      transport: "media-stream",
+    });
+    const full = calls.count(account.id) >= account.limits.maxConcurrentCalls;
+    const live = goLive(this.#parts, account, journal);
+    live.legId = leg.legId;
+    await journal.write({ type: "leg.accepted", legId: leg.legId });
+    if (full) return this.#turnAway(live, "rejected", PHRASES.busy);
+    emit("ringing", view(this.#parts, journal.call));
+    const { route, admission } = await this.#parts.identifyCaller(account, leg.from);
+    if (!admission.allowed) return this.#turnAway(live, "not_allowed", PHRASES.notAllowed);
+    const { agentId, sessionKey, principal } = route;
+    await journal.write({
+      type: "caller.routed",
+      agentId,
+      sessionKey,
+      trust: admission.trust,
+      ...(principal !== undefined && { principal }),
+    });
+    return this.#connect(live, leg.legId);
+  }
+
+  /** Somebody whom we rang has answered: our order is found by its id, never guessed. */
+  async #pickedUp(account: Account, leg: WaitingLeg): Promise<CarrierReply> {
+    const live = this.#parts.calls.get(leg.callId);
+    if (!live || live.account.id !== account.id || live.ending) {
+      this.#parts.logger.warn("An unknown call was answered.", {
+        accountId: account.id,
+        legId: leg.legId,
+        callId: leg.callId,
+      });
+      return speak(account, PHRASES.unknownCall);
+    }
+    live.legId = leg.legId;
+    const { journal } = live;
+    if (journal.call.answeredAtMs === undefined) {
+      await journal.write({ type: "leg.accepted", legId: leg.legId }, { type: "leg.answered" });
+      this.#parts.emit("answered", view(this.#parts, journal.call));
+    }
+    return this.#connect(live, leg.legId);
+  }
+
+  async #connect(live: LiveCall, legId: string): Promise<CarrierReply> {
+    try {
+      const reply = await connect(this.#parts, live, legId);
+      watch(this.#parts, live, PHRASES.timeIsUp);
+      return reply;
+    } catch (error) {
+      const known = error instanceof VoiceError ? error : undefined;
+      live.journal.note({
+        type: "fault.noted",
+        code: known?.code ?? "internal",
+        message: known?.message ?? String(error),
+      });
+      if (known) this.#parts.emit("error", known, view(this.#parts, live.journal.call));
+      return this.#turnAway(live, "engine_error", PHRASES.apology);
+    }
+  }
+
+  /** A spoken refusal: the reply says it and hangs up, so the call is over for us. */
+  #turnAway(live: LiveCall, reason: EndReason, text: string): CarrierReply {
+    live.legId = undefined; // the reply itself ends the leg; there is nothing to hang up
+    void this.#parts.finaliser.end(live, { reason });
+    return speak(live.account, text);
+  }
+}
+
+// --- Internal helpers ---
+
+function speak({ carrier, persona }: Account, text: string): CarrierReply {
+  return carrier.answer({ kind: "speak", text, language: persona.language });
+}
+
+async function within<Result>(clock: Clock, limitMs: number, work: Promise<Result>): Promise<Result> {
+  const enough = new AbortController();
+  const tooLate = sleep(clock, limitMs, enough.signal).then(() => {
+    throw new Error(`No answer was ready after ${limitMs} ms.`);
+  });
+  tooLate.catch(() => {}); // cancelled: the work was done first
+  work.catch(() => {}); // when it fails after the limit, the caller has been answered already
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    enough.abort();
+  }
+}

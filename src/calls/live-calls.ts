@@ -1,0 +1,71 @@
+import type { Call } from "../core/call.ts";
+import { LimitReachedError } from "../core/errors.ts";
+import type { Account } from "./account.ts";
+import type { Conversation } from "./conversation.ts";
+import type { CallJournal } from "./journal.ts";
+
+/** A call that this process owns. Nothing of it is shared with another call. */
+export interface LiveCall {
+  readonly id: string;
+  readonly account: Account;
+  readonly journal: CallJournal;
+  readonly conversation: Conversation;
+  /** The carrier's id of the leg, as soon as it is known. */
+  legId: string | undefined;
+  /** The highest sequence number of a status that was taken; older ones come too late. */
+  lastSequence: number;
+  /** Set once somebody ends the call: the one end that all endings meet. */
+  ending: Promise<Call> | undefined;
+  /** Called when the carrier says that the leg is over. */
+  onLegEnded: (() => void) | undefined;
+  /** Timers that belong to this call. */
+  readonly timers: { stop(): void }[];
+}
+
+/** The calls of this process, and how many each account may have. */
+export class LiveCalls {
+  readonly #calls = new Map<string, LiveCall>();
+  /** When outbound calls were placed within the last minute, by account. */
+  readonly #placements = new Map<string, number[]>();
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  all(): LiveCall[] {
+    return [...this.#calls.values()];
+  }
+
+  get(callId: string | undefined): LiveCall | undefined {
+    return callId === undefined ? undefined : this.#calls.get(callId);
+  }
+
+  byLeg(legId: string): LiveCall | undefined {
+    return this.all().find((live) => live.legId === legId);
+  }
+
+  count(accountId: string): number {
+    return this.all().filter(({ account }) => account.id === accountId).length;
+  }
+
+  /** Counts an outbound call. @throws LimitReachedError every line is taken, or the last 60 seconds had enough */
+  countPlacement({ id, limits }: Account, nowMs: number): void {
+    if (this.count(id) >= limits.maxConcurrentCalls) {
+      throw new LimitReachedError("limits.maxConcurrentCalls", limits.maxConcurrentCalls);
+    }
+    const recent = (this.#placements.get(id) ?? []).filter((atMs) => atMs > nowMs - 60_000);
+    if (recent.length >= limits.placementsPerMinute) {
+      throw new LimitReachedError("limits.placementsPerMinute", limits.placementsPerMinute);
+    }
+    this.#placements.set(id, [...recent, nowMs]);
+  }
+
+  add(live: LiveCall): void {
+    this.#calls.set(live.id, live);
+  }
+
+  remove(live: LiveCall): void {
+    for (const timer of live.timers) timer.stop();
+    this.#calls.delete(live.id);
+  }
+}

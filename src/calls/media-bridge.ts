@@ -1,0 +1,144 @@
+import { isAudible } from "../audio/g711.ts";
+import { Pacer } from "../audio/pacer.ts";
+import type { MediaLeg, MediaListener } from "../carriers/carrier.ts";
+import type { Clock } from "../core/clock.ts";
+import type { EngineSession } from "../engines/engine.ts";
+import { type ItemPlayout, Playout } from "./playout.ts";
+import { SilenceMeter } from "./silence-meter.ts";
+import type { Ticker } from "./ticker.ts";
+
+/** Caller frames kept while the engine's socket opens: ten seconds. */
+const KEPT_FRAMES = 500;
+/** Agent audio is thrown away rather than queued without bound when the carrier does not take it. */
+const MAX_BUFFERED_BYTES = 256 * 1024;
+
+export interface MediaBridgeParts {
+  readonly clock: Clock;
+  readonly ticker: Ticker;
+  /** An item has played out whole. */
+  readonly onHeard: (item: ItemPlayout) => void;
+  readonly onDtmf: (digit: string) => void;
+  /** The media connection is over; `lost` when nobody asked for it. */
+  readonly onClosed: (how: "stopped" | "lost") => void;
+  /** Audio was thrown away because a side stalled. */
+  readonly onStall: (what: string) => void;
+}
+
+/** Carries sound between one leg and one engine session, and knows what the caller has heard. */
+export class MediaBridge {
+  readonly #parts: MediaBridgeParts;
+  readonly #pacer = new Pacer();
+  readonly #playout = new Playout();
+  readonly silence = new SilenceMeter();
+  #leg: MediaLeg | undefined;
+  #session: EngineSession | undefined;
+  #kept: Buffer[] = [];
+  #firstFrameAtMs: number | undefined;
+  #leaveTicker: (() => void) | undefined;
+  #stalled = false;
+
+  constructor(parts: MediaBridgeParts) {
+    this.#parts = parts;
+  }
+
+  get hasLeg(): boolean {
+    return this.#leg !== undefined;
+  }
+
+  /** When the caller's first frame came; the engine counts its input from there. */
+  get inputStartedAtMs(): number {
+    return this.#firstFrameAtMs ?? this.#parts.clock.now();
+  }
+
+  /** Whether the caller hears the agent, or will in a moment. */
+  get agentSpeaks(): boolean {
+    return this.#pacer.waiting || this.#pacer.playsUntilMs > this.#parts.clock.now();
+  }
+
+  /** Connects the phone's side. */
+  attachLeg(leg: MediaLeg): void {
+    this.#leg = leg;
+    this.#leaveTicker = this.#parts.ticker.add((nowMs) => this.#tick(nowMs));
+    const listener: MediaListener = {
+      audio: (base64) => this.#fromCaller(base64),
+      marked: () => {},
+      dtmf: this.#parts.onDtmf,
+      closed: (how) => {
+        this.#leg = undefined;
+        this.#parts.onClosed(how);
+      },
+    };
+    leg.listen(listener);
+  }
+
+  /** Connects the model's side; what the caller said meanwhile goes first. */
+  attachSession(session: EngineSession): void {
+    this.#session = session;
+    for (const frame of this.#kept) session.sendAudio(frame);
+    this.#kept = [];
+  }
+
+  /** Agent audio came from the engine. */
+  fromAgent(itemId: string, audio: Buffer): void {
+    this.#playout.produced(itemId, audio.length);
+    this.#pacer.push(itemId, audio);
+    // The first piece of an answer does not wait for the next beat.
+    if (this.#leg) this.#send(this.#parts.clock.now());
+  }
+
+  /** The engine has produced all of an item. */
+  agentItemDone(itemId: string): void {
+    this.#playout.complete(itemId);
+    this.#pacer.finish(itemId);
+  }
+
+  /** Silences the agent at once. Says what of each unfinished item was heard. */
+  interrupt(): ItemPlayout[] {
+    const now = this.#parts.clock.now();
+    this.#pacer.clear(now);
+    this.#leg?.clear();
+    this.silence.cleared(now);
+    return this.#playout.takeAll(now);
+  }
+
+  /** Lets go of both sides. Says what was heard of the items that had not played out. */
+  close(): ItemPlayout[] {
+    this.#leaveTicker?.();
+    this.#leg?.close();
+    this.#leg = undefined;
+    this.#kept = [];
+    return this.#playout.takeAll(this.#parts.clock.now());
+  }
+
+  #fromCaller(base64: Buffer): void {
+    const now = this.#parts.clock.now();
+    this.#firstFrameAtMs ??= now;
+    this.silence.callerFrame(isAudible(Buffer.from(base64.toString("latin1"), "base64")), now);
+    if (this.#session) {
+      this.#session.sendAudio(base64);
+    } else {
+      if (this.#kept.length === KEPT_FRAMES) this.#kept.shift();
+      this.#kept.push(Buffer.from(base64)); // the view is valid during this call only
+    }
+  }
+
+  #tick(nowMs: number): void {
+    if (this.#leg && this.#pacer.waiting) this.#send(nowMs);
+    for (const item of this.#playout.takeFinished(nowMs)) this.#parts.onHeard(item);
+  }
+
+  #send(nowMs: number): void {
+    const leg = this.#leg as MediaLeg;
+    if (leg.bufferedBytes > MAX_BUFFERED_BYTES) {
+      if (!this.#stalled) this.#parts.onStall("The carrier does not take our audio.");
+      this.#stalled = true;
+      this.#pacer.clear(nowMs);
+      return;
+    }
+    this.#stalled = false;
+    const pieces = this.#pacer.take(nowMs);
+    for (const { audio } of pieces) leg.sendAudio(audio);
+    this.#playout.sent(pieces);
+    this.silence.sent(pieces);
+  }
+}

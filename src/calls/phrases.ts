@@ -1,0 +1,9 @@
+/** What is said when the model cannot speak. English; the carrier's own voice reads it. */
+export const PHRASES = {
+  apology: "I am sorry, I cannot talk right now. Please call again in a few minutes. Goodbye.",
+  notAllowed: "I am sorry, this number does not take calls from you. Goodbye.",
+  busy: "I am sorry, all lines are busy. Please call again in a few minutes. Goodbye.",
+  unknownCall: "I am sorry, this call cannot be connected. Goodbye.",
+  interrupted: "I am sorry, our connection was interrupted. Please call again. Goodbye.",
+  timeIsUp: "I am sorry, our time is up. Goodbye.",
+} as const;

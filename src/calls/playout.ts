@@ -1,0 +1,91 @@
+import { mulawMs } from "../audio/g711.ts";
+import type { Piece } from "../audio/pacer.ts";
+
+/** How much of one item has been produced and heard, in milliseconds. */
+export interface ItemPlayout {
+  readonly itemId: string;
+  readonly producedMs: number;
+  readonly heardMs: number;
+  /** When its first sample played; absent when nothing of it did. */
+  readonly startedAtMs?: number;
+}
+
+interface Tracked {
+  readonly itemId: string;
+  producedMs: number;
+  complete: boolean;
+  readonly pieces: { startsAtMs: number; durationMs: number }[];
+}
+
+/**
+ * What the caller has really heard of each item: pieces by the clock of their playback. Produced, sent and heard are
+ * three different numbers; only the last is true for the conversation.
+ */
+export class Playout {
+  readonly #items = new Map<string, Tracked>();
+
+  /** Audio of an item came from the engine. */
+  produced(itemId: string, byteCount: number): void {
+    this.#item(itemId).producedMs += mulawMs(byteCount);
+  }
+
+  /** No more of an item will come. */
+  complete(itemId: string): void {
+    this.#item(itemId).complete = true;
+  }
+
+  /** Pieces were handed to the carrier. */
+  sent(pieces: readonly Piece[]): void {
+    for (const { itemId, audio, startsAtMs } of pieces) {
+      this.#item(itemId).pieces.push({ startsAtMs, durationMs: mulawMs(audio.length) });
+    }
+  }
+
+  /** Whether anything of any item has yet to be heard. */
+  pending(nowMs: number): boolean {
+    return [...this.#items.values()].some((item) => !item.complete || heardMs(item, nowMs) < item.producedMs);
+  }
+
+  /** Takes out the items that have played out at `nowMs`. */
+  takeFinished(nowMs: number): ItemPlayout[] {
+    const done = [...this.#items.values()].filter((item) => item.complete && heardMs(item, nowMs) >= item.producedMs);
+    for (const item of done) this.#items.delete(item.itemId);
+    return done.map((item) => view(item, nowMs));
+  }
+
+  /** Takes out all items, as they were when playback stopped at `nowMs`. */
+  takeAll(nowMs: number): ItemPlayout[] {
+    const all = [...this.#items.values()].map((item) => view(item, nowMs));
+    this.#items.clear();
+    return all;
+  }
+
+  #item(itemId: string): Tracked {
+    let item = this.#items.get(itemId);
+    if (!item) {
+      item = { itemId, producedMs: 0, complete: false, pieces: [] };
+      this.#items.set(itemId, item);
+    }
+    return item;
+  }
+}
+
+// --- Internal helpers ---
+
+/** Milliseconds played at `nowMs`, never more than were produced: the last frame is padded. */
+function heardMs(item: Tracked, nowMs: number): number {
+  let heard = 0;
+  for (const { startsAtMs, durationMs } of item.pieces) heard += Math.min(Math.max(nowMs - startsAtMs, 0), durationMs);
+  return Math.min(heard, item.producedMs);
+}
+
+function view(item: Tracked, nowMs: number): ItemPlayout {
+  const startedAtMs = item.pieces[0]?.startsAtMs;
+  const heard = heardMs(item, nowMs);
+  return {
+    itemId: item.itemId,
+    producedMs: Math.round(item.producedMs),
+    heardMs: Math.round(heard),
+    ...(startedAtMs !== undefined && startedAtMs <= nowMs && { startedAtMs }),
+  };
+}

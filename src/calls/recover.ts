@@ -1,0 +1,42 @@
+import type { Call } from "../core/call.ts";
+import type { Account } from "./account.ts";
+import type { CallParts } from "./desk.ts";
+import { CallJournal } from "./journal.ts";
+
+/**
+ * Closes the calls that an earlier process left open, by the carrier's truth: one that still lives there is hung up,
+ * one that is over gets the carrier's reason. Without this they would count as live for ever.
+ */
+export async function closeLeftovers(parts: CallParts, account: Account, signal: AbortSignal): Promise<void> {
+  const { calls } = await parts.store.calls({ accountId: account.id, only: "open", limit: 500 });
+  for (const call of calls) {
+    if (signal.aborted) return;
+    if (!parts.calls.get(call.id)) await close(parts, account, call, signal);
+  }
+}
+
+async function close(
+  { store, clock, logger, feed }: CallParts,
+  account: Account,
+  call: Call,
+  signal: AbortSignal,
+): Promise<void> {
+  const entries = await store.journal(call.id);
+  const journal = new CallJournal(
+    { callId: call.id, store, clock, logger, onDurable: (entry) => feed.publish(call.id, entry) },
+    { call, seq: entries.at(-1)?.seq ?? 0 },
+  );
+  const state =
+    call.legId === undefined ? undefined : await account.carrier.fetchState(call.legId, signal).catch(() => undefined);
+  if (call.legId !== undefined && state?.state !== "ended") {
+    await account.carrier.hangUp(call.legId, signal).catch((error: unknown) => {
+      logger.warn("A call left open by an earlier process could not be hung up.", {
+        callId: call.id,
+        error: String(error),
+      });
+    });
+  }
+  const reason = call.endRequested ?? (state?.state === "ended" ? state.reason : undefined) ?? "lost";
+  await journal.write({ type: "call.ended", reason, longestSilenceMs: 0 });
+  logger.info("A call left open by an earlier process was closed.", { callId: call.id, reason });
+}

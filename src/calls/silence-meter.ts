@@ -1,0 +1,88 @@
+import { FRAME_BYTES, FRAME_MS, isAudible } from "../audio/g711.ts";
+import type { Piece } from "../audio/pacer.ts";
+
+/**
+ * Measures the longest silence of a call: no outgoing audio above −45 dBFS, by playout, from the moment somebody waits
+ * for us (answered, the caller's turn ended, a tool running) to the next audible frame; not while the caller has the turn.
+ * All times are on one clock, in milliseconds.
+ */
+export class SilenceMeter {
+  #waitingSinceMs: number | undefined;
+  #longestMs = 0;
+  /** When audible frames that were sent start to play, oldest first. */
+  #audibleAtMs: number[] = [];
+  #lastAudibleEndMs = 0;
+  #callerHeardUntilMs = 0;
+
+  /** When the caller's last audible frame ended. */
+  get callerHeardUntilMs(): number {
+    return this.#callerHeardUntilMs;
+  }
+
+  /** The call was answered: from now on somebody waits. */
+  answered(nowMs: number): void {
+    this.#waitingSinceMs = nowMs;
+    this.#callerHeardUntilMs = nowMs;
+  }
+
+  /** A frame of the caller ended now. */
+  callerFrame(audible: boolean, nowMs: number): void {
+    if (audible) this.#callerHeardUntilMs = nowMs;
+  }
+
+  /** The caller has taken the turn. */
+  callerStarted(nowMs: number): void {
+    this.#settle(nowMs);
+    this.#waitingSinceMs = undefined;
+  }
+
+  /** The caller has given the turn back: they wait since their last audible frame. */
+  callerStopped(nowMs: number): void {
+    this.#settle(nowMs);
+    this.#waitingSinceMs = Math.max(this.#callerHeardUntilMs, Math.min(this.#lastAudibleEndMs, nowMs));
+  }
+
+  /** A tool began to run: whoever hears nothing while it does, waits. */
+  toolStarted(nowMs: number): void {
+    this.#settle(nowMs);
+    this.#waitingSinceMs ??= Math.max(nowMs, this.#lastAudibleEndMs);
+  }
+
+  /** Pieces were handed to the carrier. */
+  sent(pieces: readonly Piece[]): void {
+    for (const { audio, startsAtMs } of pieces) {
+      for (let at = 0; at < audio.length; at += FRAME_BYTES) {
+        if (isAudible(audio.subarray(at, at + FRAME_BYTES))) this.#audibleAtMs.push(startsAtMs + at / 8);
+      }
+    }
+  }
+
+  /** What was sent and has not played was thrown away. */
+  cleared(nowMs: number): void {
+    this.#settle(nowMs);
+    this.#audibleAtMs = [];
+    this.#lastAudibleEndMs = Math.min(this.#lastAudibleEndMs, nowMs);
+  }
+
+  /** The longest silence until now; the call's last word when it ends. */
+  longestMs(nowMs: number): number {
+    this.#settle(nowMs);
+    const open = this.#waitingSinceMs === undefined ? 0 : nowMs - this.#waitingSinceMs;
+    return Math.round(Math.max(this.#longestMs, open));
+  }
+
+  /** Plays the queue up to now. */
+  #settle(nowMs: number): void {
+    let played = 0;
+    for (const startsAtMs of this.#audibleAtMs) {
+      if (startsAtMs > nowMs) break;
+      played += 1;
+      if (this.#waitingSinceMs !== undefined && startsAtMs >= this.#waitingSinceMs) {
+        this.#longestMs = Math.max(this.#longestMs, startsAtMs - this.#waitingSinceMs);
+        this.#waitingSinceMs = undefined;
+      }
+      this.#lastAudibleEndMs = startsAtMs + FRAME_MS;
+    }
+    if (played > 0) this.#audibleAtMs.splice(0, played);
+  }
+}

@@ -1,0 +1,382 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { EventEmitter } from "eventemitter3";
+import { VoiceCallHandler } from "./call-handler.ts";
+import type { Account } from "./calls/account.ts";
+import type { Emit } from "./calls/conversation.ts";
+import { type CallParts, view } from "./calls/desk.ts";
+import { Finaliser } from "./calls/finalise.ts";
+import { CallJournal } from "./calls/journal.ts";
+import { JournalFeed } from "./calls/journal-feed.ts";
+import { type LiveCall, LiveCalls } from "./calls/live-calls.ts";
+import { placeCall } from "./calls/outbound.ts";
+import { closeLeftovers } from "./calls/recover.ts";
+import { StreamTokens } from "./calls/stream-tokens.ts";
+import { Ticker } from "./calls/ticker.ts";
+import type { VoiceTool } from "./calls/tools.ts";
+import { type ParsedAccount, type ParsedConfig, parseAccount, parseConfig, type VoiceConfig } from "./config.ts";
+import { VoiceContextManager } from "./context-manager.ts";
+import type { Call, CallSummary } from "./core/call.ts";
+import { type Clock, sleep, systemClock } from "./core/clock.ts";
+import { CallNotFoundError, CallOverError, InvalidRequestError, NotRunningError } from "./core/errors.ts";
+import type { JournalEntry, VoiceEvents } from "./core/events.ts";
+import { requireE164 } from "./core/numbers.ts";
+import type { Host, Logger } from "./hosts/host.ts";
+import { standaloneHost } from "./hosts/standalone.ts";
+import type {
+  AccountStatus,
+  CallDesk,
+  CallDetails,
+  EndedCall,
+  Finding,
+  PlaceCallRequest,
+  StatusReport,
+} from "./http/doors.ts";
+import type { Listener } from "./http/listener.ts";
+import { AccountBook } from "./plugin/accounts.ts";
+import { examine } from "./plugin/doctor.ts";
+import { createWebhookDesk } from "./plugin/webhook-desk.ts";
+import { type SessionSummary, VoiceSessionManager } from "./session-manager.ts";
+import { createStore } from "./stores/index.ts";
+import type { CallQuery, Store } from "./stores/store.ts";
+import { VERSION } from "./version.ts";
+
+/** What a voice channel is made with. Everything but the configuration has a default. */
+export interface VoiceChannelOptions {
+  /** The channel's settings with its accounts. Wrong settings are thrown by the constructor; a wrong account stops alone. */
+  readonly config: VoiceConfig | Readonly<Record<string, unknown>>;
+  /** The agent system behind the voice; a `standaloneHost()` without callbacks unless told. */
+  readonly host?: Host;
+  /** Functions of yours that the model may call during calls. */
+  readonly tools?: readonly VoiceTool[];
+  /** Folder for the store and the API token, created when absent; `~/.openclaw-voice` unless told. */
+  readonly stateDir?: string;
+  /** Time, for tests. */
+  readonly clock?: Clock;
+  /** A store of your own; `config.store` decides unless told. */
+  readonly store?: Store;
+}
+
+/** `endCall` waits so long for the carrier's word. */
+const END_WITHIN_MS = 5_000;
+/** The whole of `stop` must fit into the host's five seconds. */
+const STOP_CONFIRM_MS = 1_500;
+const STOP_AFTERWARDS_MS = 1_500;
+
+/**
+ * The voice channel: takes and makes phone calls for an agent. Opens nothing before `start()`.
+ * @example
+ * const voice = new VoiceChannelPlugin({ config });
+ * voice.on("transcript", (entry) => console.log(entry.speaker, entry.text));
+ * await voice.start();
+ */
+export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements CallDesk {
+  readonly #config: ParsedConfig;
+  readonly #host: Host;
+  readonly #logger: Logger;
+  readonly #stateDir: string;
+  readonly #clock: Clock;
+  readonly #accounts: AccountBook;
+  readonly #store: Store;
+  readonly #parts: CallParts;
+  readonly #handler: VoiceCallHandler;
+  readonly #sessions: VoiceSessionManager;
+  readonly #contexts: VoiceContextManager;
+  /** Aborted when the channel stops; a channel that was stopped is not started again. */
+  readonly #stopping = new AbortController();
+  /** Work that goes on outside any call: it is waited for at the end. */
+  readonly #background = new Set<Promise<void>>();
+  #listener: Listener | undefined;
+  #opening: Promise<void> | undefined;
+  #running = false;
+  #stopped: Promise<void> | undefined;
+
+  /** @throws ConfigError a setting beside the accounts is wrong */
+  constructor(options: VoiceChannelOptions) {
+    super();
+    this.#config = parseConfig(options.config);
+    const { settings } = this.#config;
+    const host = options.host ?? standaloneHost();
+    const clock = options.clock ?? systemClock();
+    this.#host = host;
+    this.#logger = host.logger;
+    this.#clock = clock;
+    this.#stateDir = options.stateDir ?? join(homedir(), ".openclaw-voice");
+    this.#store = options.store ?? createStore(settings.store, { stateDir: this.#stateDir, logger: host.logger });
+    this.#accounts = new AccountBook(settings.publicUrl, clock);
+    this.#sessions = new VoiceSessionManager({ host, store: this.#store, clock });
+    this.#contexts = new VoiceContextManager({ clock, logger: host.logger });
+    const calls = new LiveCalls();
+    const emit = this.#tell;
+    const finaliser = new Finaliser({ calls, clock, logger: host.logger, onEnded: (live) => this.#ended(live) });
+    this.#handler = new VoiceCallHandler({
+      host,
+      clock,
+      emit,
+      finaliser,
+      sessions: this.#sessions,
+      contexts: this.#contexts,
+      ticker: new Ticker(clock),
+      tools: options.tools ?? [],
+    });
+    this.#parts = {
+      calls,
+      clock,
+      emit,
+      finaliser,
+      store: this.#store,
+      logger: host.logger,
+      feed: new JournalFeed(),
+      tokens: new StreamTokens(clock),
+      identifyCaller: (account, number) => this.#sessions.identify(inbound(account, number), account),
+      identifyCallee: (account, number) => this.#sessions.identifyCallee(outbound(account, number), account),
+      converse: (account, journal, live) => this.#handler.converse(account, journal, live),
+    };
+  }
+
+  /** Opens the store and, with the first account, the listener. @throws StoreError @throws PortTakenError */
+  async start(): Promise<void> {
+    if (this.#running) return;
+    if (this.#stopping.signal.aborted) throw new NotRunningError();
+    await this.#store.start();
+    this.#running = true;
+    if (!this.#config.settings.enabled) return;
+    for (const [id, parsed] of this.#config.accounts) await this.#join(id, parsed);
+  }
+
+  /**
+   * Ends live calls with reason `shutdown`, finishes what must be finished and closes everything, within four seconds.
+   * What comes after a call and is not done by then is done after the next start.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** Takes in an account, or its new settings. Calls that are live keep the settings they began with. */
+  async setAccount(accountId: string, raw: unknown): Promise<AccountStatus> {
+    this.#mustRun();
+    await this.#join(accountId, parseAccount(accountId, raw));
+    return this.#accountStatus(accountId);
+  }
+
+  /** Lets an account go. Its live calls go on; new ones are turned away. */
+  removeAccount(accountId: string): void {
+    this.#accounts.remove(accountId);
+  }
+
+  async status(): Promise<StatusReport> {
+    const { publicUrl } = this.#config.settings;
+    return {
+      running: this.#running,
+      version: VERSION,
+      publicUrl,
+      liveCalls: this.#parts.calls.size,
+      accounts: this.#accounts.ids.map((id) => this.#accountStatus(id)),
+      host: await this.#host.report(),
+      ...(this.#listener && { listening: { host: this.#listener.host, port: this.#listener.port } }),
+    };
+  }
+
+  async doctor(): Promise<readonly Finding[]> {
+    return examine({
+      settings: this.#config.settings,
+      accounts: this.#accounts.running,
+      statuses: this.#accounts.ids.map((id) => this.#accountStatus(id)),
+      listener: this.#listener,
+      store: this.#store,
+      host: this.#host,
+    });
+  }
+
+  async placeCall({ accountId, ...placement }: PlaceCallRequest): Promise<CallSummary> {
+    this.#mustRun();
+    return placeCall(this.#parts, this.#accounts.require(accountId ?? this.#defaultAccount()), placement);
+  }
+
+  async endCall(callId: string): Promise<EndedCall> {
+    this.#mustRun();
+    const live = this.#parts.calls.get(callId);
+    if (!live) {
+      const call = await this.#stored(callId);
+      return { call: view(this.#parts, call), confirmed: call.state === "ended" };
+    }
+    const enough = new AbortController();
+    const ending = this.#parts.finaliser.end(live, { reason: "agent_ended" });
+    await Promise.race([ending, sleep(this.#clock, END_WITHIN_MS, enough.signal).catch(() => {})]);
+    enough.abort();
+    const { call } = live.journal;
+    return { call: view(this.#parts, call), confirmed: call.state === "ended" };
+  }
+
+  async say(callId: string, text: string): Promise<CallSummary> {
+    this.#mustRun();
+    if (text.trim() === "") throw new InvalidRequestError("text", "must say something");
+    const live = this.#parts.calls.get(callId) ?? (await this.#over(callId, "say anything"));
+    if (!live.conversation.say(text)) throw new CallOverError(callId, "say anything yet");
+    return view(this.#parts, live.journal.call);
+  }
+
+  async call(callId: string): Promise<CallDetails> {
+    const call = await this.#stored(callId);
+    return { ...view(this.#parts, call), transcript: call.transcript, usage: call.usage };
+  }
+
+  async calls(query: CallQuery = {}): Promise<{ calls: readonly CallSummary[]; next?: string }> {
+    const page = await this.#store.calls(query);
+    return { ...page, calls: page.calls.map((call) => view(this.#parts, call)) };
+  }
+
+  /** Earlier calls with a number, newest first. @throws InvalidNumberError */
+  async history(number: string, accountId = this.#defaultAccount(), limit = 10): Promise<readonly CallSummary[]> {
+    return this.#sessions.history(accountId, requireE164(number, "number"), limit);
+  }
+
+  /** Sessions that calls belong to, the one with the newest call first. */
+  sessions(limit = 50): Promise<readonly SessionSummary[]> {
+    return this.#sessions.sessions(limit);
+  }
+
+  async *follow(callId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<JournalEntry> {
+    const live = this.#parts.calls.get(callId) !== undefined;
+    if (!live) await this.#stored(callId);
+    yield* this.#parts.feed.follow(this.#store, callId, afterSeq, live, signal);
+  }
+
+  async #join(accountId: string, parsed: ParsedAccount): Promise<void> {
+    const account = this.#accounts.set(accountId, parsed);
+    const { problem } = this.#accountStatus(accountId);
+    if (problem !== undefined) this.#logger.error("An account does not run.", { accountId, problem });
+    if (!account) return this.#accounts.running.length > 0 ? this.#listen() : undefined;
+    await this.#listen();
+    // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
+    await Promise.all([account.carrier.warmUp(), account.engine.warmUp(), this.#contexts.warmUp()]);
+    this.#inBackground(closeLeftovers(this.#parts, account, this.#stopping.signal));
+    this.#inBackground(this.#resume(account));
+  }
+
+  /** Opens the listener, once: one per process, whoever asks. */
+  #listen(): Promise<void> {
+    this.#opening ??= this.#openListener().catch((error: unknown) => {
+      this.#opening = undefined; // the port may be free later
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #openListener(): Promise<void> {
+    const [{ openListener }, { apiToken }] = await Promise.all([
+      import("./http/listener.ts"),
+      import("./http/token.ts"),
+    ]);
+    const { listen, publicUrl } = this.#config.settings;
+    this.#listener = await openListener({
+      ...listen,
+      publicUrl,
+      apiToken: await apiToken(this.#stateDir),
+      calls: this,
+      webhooks: createWebhookDesk(this.#parts, this.#accounts, this.#stopping.signal),
+      sessions: (limit) => this.sessions(limit),
+      logger: this.#logger,
+      clock: this.#clock,
+    });
+    if (this.#stopping.signal.aborted) await this.#listener.close();
+  }
+
+  async #stop(): Promise<void> {
+    this.#running = false;
+    this.#stopping.abort(new NotRunningError());
+    const { calls, finaliser } = this.#parts;
+    await Promise.all(
+      calls.all().map((live) => finaliser.end(live, { reason: "shutdown", confirmWithinMs: STOP_CONFIRM_MS })),
+    );
+    await this.#opening?.catch(() => {}); // whoever started has been told
+    await this.#listener?.close();
+    this.#listener = undefined;
+    await this.#settle(STOP_AFTERWARDS_MS);
+    await this.#contexts.close();
+    await this.#store.stop();
+  }
+
+  async #settle(withinMs: number): Promise<void> {
+    const enough = new AbortController();
+    await Promise.race([Promise.all(this.#background), sleep(this.#clock, withinMs, enough.signal).catch(() => {})]);
+    enough.abort();
+  }
+
+  /** The call is over and stored: others are told, and its turns go where they belong. */
+  #ended(live: LiveCall): void {
+    this.#tell("ended", view(this.#parts, live.journal.call));
+    const afterwards = this.#handler.afterwards(live.journal, live.account, this.#stopping.signal);
+    this.#inBackground(afterwards.finally(() => this.#parts.feed.close(live.id)));
+  }
+
+  /** Finishes what an earlier process did not get done after its calls. */
+  async #resume(account: Account): Promise<void> {
+    const { calls } = await this.#store.calls({ accountId: account.id, only: "unfinished", limit: 500 });
+    for (const call of calls) {
+      if (this.#stopping.signal.aborted) return;
+      const { store, clock, logger, feed } = this.#parts;
+      const onDurable = (entry: JournalEntry) => feed.publish(call.id, entry);
+      const journal = new CallJournal({ callId: call.id, store, clock, logger, onDurable }, { call, seq: 0 });
+      await this.#handler.afterwards(journal, account, this.#stopping.signal);
+    }
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    const settled: Promise<void> = work.then(
+      () => {},
+      (error: unknown) => {
+        if (!this.#stopping.signal.aborted) this.#logger.error("Background work failed.", { error: String(error) });
+      },
+    );
+    this.#background.add(settled);
+    void settled.then(() => this.#background.delete(settled));
+  }
+
+  /** Listeners hear of it; what one of them throws is its own fault and nobody else's. */
+  #tell: Emit = (name, ...payload) => {
+    try {
+      if (name === "error") this.#logger.error("Something failed.", { error: String(payload[0]) });
+      (this.emit as (name: string, ...payload: unknown[]) => boolean)(name, ...payload);
+    } catch (error) {
+      this.#logger.error("A listener threw.", { event: name, error: String(error) });
+    }
+  };
+
+  #defaultAccount(): string {
+    const { defaultAccount } = this.#config.settings;
+    const [first, ...others] = this.#accounts.ids;
+    if (defaultAccount !== undefined) return defaultAccount;
+    if (first !== undefined && (others.length === 0 || this.#accounts.ids.includes("default"))) {
+      return others.length === 0 ? first : "default";
+    }
+    const names = this.#accounts.ids.join(", ");
+    throw new InvalidRequestError("accountId", `name one of the accounts (${names}), or set defaultAccount`);
+  }
+
+  #accountStatus(accountId: string): AccountStatus {
+    return this.#accounts.status(accountId, this.#parts.calls.count(accountId));
+  }
+
+  async #stored(callId: string): Promise<Call> {
+    const call = this.#parts.calls.get(callId)?.journal.call ?? (await this.#store.call(callId));
+    if (!call) throw new CallNotFoundError(callId);
+    return call;
+  }
+
+  async #over(callId: string, what: string): Promise<never> {
+    await this.#stored(callId);
+    throw new CallOverError(callId, what);
+  }
+
+  #mustRun(): void {
+    if (!this.#running) throw new NotRunningError();
+  }
+}
+
+// --- Internal helpers ---
+
+const inbound = (account: Account, number: string) => ({ ...person(account, number), direction: "inbound" as const });
+const outbound = (account: Account, number: string) => ({ ...person(account, number), direction: "outbound" as const });
+const person = ({ id: accountId, agentId }: Account, number: string) => ({ accountId, agentId, number });

@@ -1,0 +1,114 @@
+import type { Account } from "../calls/account.ts";
+import { createCarrier } from "../carriers/index.ts";
+import { type AccountConfig, type ParsedAccount, requireSecret } from "../config.ts";
+import type { Clock } from "../core/clock.ts";
+import { AccountUnavailableError, SecretMissingError, VoiceError } from "../core/errors.ts";
+import { createEngine } from "../engines/index.ts";
+import type { AccountStatus } from "../http/doors.ts";
+
+/** An account as it stands: running, or why it is not. */
+interface Standing {
+  readonly config?: AccountConfig;
+  readonly account?: Account;
+  readonly error?: VoiceError;
+}
+
+/** The accounts that have joined. Each stands by itself: what is wrong with one never touches another. */
+export class AccountBook {
+  readonly #publicUrl: string;
+  readonly #clock: Clock;
+  readonly #standings = new Map<string, Standing>();
+
+  constructor(publicUrl: string, clock: Clock) {
+    this.#publicUrl = publicUrl;
+    this.#clock = clock;
+  }
+
+  get ids(): string[] {
+    return [...this.#standings.keys()];
+  }
+
+  /** The accounts that run. */
+  get running(): Account[] {
+    return [...this.#standings.values()].flatMap(({ account }) => account ?? []);
+  }
+
+  config(accountId: string): AccountConfig | undefined {
+    return this.#standings.get(accountId)?.config;
+  }
+
+  /** Takes in an account, or its new settings. Says whether it runs. */
+  set(accountId: string, parsed: ParsedAccount): Account | undefined {
+    const standing = this.#stand(accountId, parsed);
+    this.#standings.set(accountId, standing);
+    return standing.account;
+  }
+
+  remove(accountId: string): void {
+    this.#standings.delete(accountId);
+  }
+
+  /** A running account by name. @throws AccountUnavailableError it is unknown or does not run @throws SecretMissingError a secret is */
+  require(accountId: string): Account {
+    const standing = this.#standings.get(accountId);
+    if (standing?.account) return standing.account;
+    if (standing?.error instanceof SecretMissingError) throw standing.error;
+    const why =
+      standing?.error?.message ??
+      (standing ? "it is disabled" : `there is none with this name; there are: ${this.ids.join(", ")}`);
+    throw new AccountUnavailableError(`The account "${accountId}" is not available: ${why}.`);
+  }
+
+  /** How an account stands, for people. */
+  status(accountId: string, liveCalls: number): AccountStatus {
+    const { config, account, error } = this.#standings.get(accountId) ?? {};
+    const known = { accountId, liveCalls, ...(config && { number: config.number }) };
+    if (account) return { ...known, state: "running" };
+    if (!error) return { ...known, state: "stopped" };
+    return {
+      ...known,
+      state: error instanceof SecretMissingError ? "secret_missing" : "misconfigured",
+      problem: error.message,
+    };
+  }
+
+  #stand(accountId: string, parsed: ParsedAccount): Standing {
+    if ("error" in parsed) return parsed;
+    const { config } = parsed;
+    if (!config.enabled) return { config };
+    try {
+      return { config, account: this.#open(accountId, config) };
+    } catch (error) {
+      if (error instanceof VoiceError) return { config, error };
+      throw error;
+    }
+  }
+
+  #open(id: string, config: AccountConfig): Account {
+    const path = `accounts.${id}`;
+    const numbers = [config.number, ...config.moreNumbers];
+    requireSecret(config.carrier.authToken, `${path}.carrier.authToken`);
+    const { webhookSecret, ...engine } = config.engine;
+    const apiKey = requireSecret(engine.apiKey, `${path}.engine.apiKey`);
+    const secret = webhookSecret && requireSecret(webhookSecret, `${path}.engine.webhookSecret`);
+    return {
+      id,
+      numbers,
+      carrier: createCarrier(config.carrier, {
+        accountId: id,
+        publicUrl: this.#publicUrl,
+        numbers,
+        clock: this.#clock,
+      }),
+      engine: createEngine({ ...engine, apiKey, ...(secret && { webhookSecret: secret }) }, this.#clock),
+      agentId: config.agentId,
+      persona: config.persona,
+      turns: config.turns,
+      dmPolicy: config.dmPolicy,
+      allowFrom: config.allowFrom,
+      timeZone: config.timeZone,
+      context: config.context,
+      limits: config.limits,
+    };
+  }
+}
