@@ -1,6 +1,5 @@
 import { HostError } from "../core/errors.ts";
 import { trustOfNumber } from "../core/trust.ts";
-import { jsonLogger } from "../logger.ts";
 import type {
   Admission,
   AdmissionPolicy,
@@ -16,7 +15,7 @@ import type {
 
 /** An agent of one's own behind the voice: every part may be left out. */
 export interface StandaloneHostOptions {
-  /** Unless told: warnings and errors as JSON lines on standard error. */
+  /** Unless told, the messages of warnings and errors go to standard error, without their fields. */
   readonly logger?: Logger;
   /** Folder with MEMORY.md and memory/; without it calls know the persona alone and no notes are written. */
   readonly workspaceDir?: string;
@@ -44,7 +43,7 @@ const REMEMBERED_CALLS = 200;
  * const host = standaloneHost({ consult: async ({ question }) => myAgent.answer(question) });
  */
 export function standaloneHost(options: StandaloneHostOptions = {}): Host {
-  const logger = options.logger ?? jsonLogger({ level: "warn" });
+  const logger = options.logger ?? bareLogger;
   const tell = options.record && recordOnce(options.record);
   return {
     logger,
@@ -75,6 +74,14 @@ export function standaloneHost(options: StandaloneHostOptions = {}): Host {
 }
 
 // --- Internal helpers ---
+
+/** Shows no fields: nothing here knows which of them may be seen. `jsonLogger` does. */
+const bareLogger: Logger = {
+  debug() {},
+  info() {},
+  warn: (message) => void process.stderr.write(`voice: warning: ${message}\n`),
+  error: (message) => void process.stderr.write(`voice: error: ${message}\n`),
+};
 
 function byPolicy({ number }: CallerRef, { dmPolicy, allowFrom }: AdmissionPolicy): Admission {
   const trust = trustOfNumber(number, allowFrom);

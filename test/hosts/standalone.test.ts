@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { HostError } from "../../src/core/errors.ts";
 import type { CallerRef, ConsultRequest, SessionRecord } from "../../src/hosts/host.ts";
 import { standaloneHost } from "../../src/hosts/standalone.ts";
@@ -66,6 +66,21 @@ describe("without callbacks", () => {
     expect(checks).toEqual(["consult", "record", "workspace", "pairing"]);
     expect((await host.report()).map(({ check }) => check)).not.toContain("workspace");
   });
+});
+
+test("without a logger, warnings and errors are seen, and no field of theirs", () => {
+  const written: unknown[] = [];
+  const spy = vi.spyOn(process.stderr, "write").mockImplementation((line) => written.push(line) > 0);
+  try {
+    const { logger } = standaloneHost();
+    logger.debug("a");
+    logger.info("b");
+    logger.warn("c", { number: "+15550005678" });
+    logger.error("d", { apiKey: "hush" });
+  } finally {
+    spy.mockRestore();
+  }
+  expect(written).toEqual(["voice: warning: c\n", "voice: error: d\n"]);
 });
 
 describe("with callbacks", () => {
