@@ -124,6 +124,7 @@ export class SimulatedCall implements PhoneCall, FlowHost {
 
   /** Moves a call that has not been answered: "initiated" is only told, "ringing" is also its status. */
   progress(status: "initiated" | "ringing"): void {
+    if (this.isOver) return;
     if (status === "ringing") this.#status = status;
     this.#callbacks.tell(status, {});
   }

@@ -71,13 +71,16 @@ export async function startPhoneNetwork(options: PhoneNetworkOptions): Promise<P
     return call;
   };
 
-  const server = restServer({ clock, faults, accountSid, authToken, calls, numbers, place });
+  const stopping = new AbortController();
+  const rest = { clock, faults, accountSid, authToken, calls, numbers, place, stopped: stopping.signal };
+  const server = restServer(rest);
   server.listen(port, host);
   await once(server, "listening");
   const { port: boundPort } = server.address() as AddressInfo;
   let stopped: Promise<void> | undefined;
 
   const stop = async () => {
+    stopping.abort();
     for (const { found } of waiting) found.reject(new Error("The phone network was stopped."));
     waiting.clear();
     for (const call of calls.values()) call.cut();
@@ -101,6 +104,7 @@ export async function startPhoneNetwork(options: PhoneNetworkOptions): Promise<P
       people.set(checked(e164), person);
     },
     ring(order) {
+      if (stopped) throw new Error("The phone network was stopped.");
       const own = numbers.get(order.to);
       if (!own) throw new Error(`${order.to} is not a number of this network; add it with addNumber first.`);
       const call = inbound(parts, order, own);

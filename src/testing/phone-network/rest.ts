@@ -22,6 +22,8 @@ export interface RestParts {
   readonly calls: ReadonlyMap<string, SimulatedCall>;
   readonly numbers: ReadonlyMap<string, OwnNumber>;
   readonly place: (request: CallRequest) => SimulatedCall;
+  /** Aborted when the network stops: whoever is being kept waiting is let go. */
+  readonly stopped: AbortSignal;
 }
 
 interface Answer {
@@ -43,7 +45,7 @@ async function handle(parts: RestParts, request: IncomingMessage, response: Serv
   const method = request.method ?? "GET";
   const form = method === "POST" ? new URLSearchParams(await readBody(request)) : query;
   const fate = parts.faults.rest?.({ method, path, params: Object.fromEntries(form) }) ?? {};
-  if (fate.delayMs) await sleep(parts.clock, fate.delayMs);
+  if (fate.delayMs) await sleep(parts.clock, fate.delayMs, parts.stopped);
   if (fate.unreachable) return void request.socket.destroy();
   const answer = fate.error
     ? refusal({ message: "Injected failure", ...fate.error })

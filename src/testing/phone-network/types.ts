@@ -1,14 +1,8 @@
 import type { Clock } from "../../core/clock.ts";
+import type { Speaker, Voice } from "../voice.ts";
 import type { Faults } from "./faults.ts";
 
-/** Who lends people and `<Say>` a voice. */
-export interface Voice {
-  /** Renders `text` as 16-bit linear samples at 8 kHz. */
-  speak(text: string, options?: { speaker?: Speaker }): Promise<Int16Array>;
-}
-
-/** The voices a person can have. */
-export type Speaker = "rms" | "slt" | "awb" | "kal";
+export type { Speaker, Voice } from "../voice.ts";
 
 /** `CallStatus` as Twilio spells it. The last five are final. */
 export type TwilioStatus =

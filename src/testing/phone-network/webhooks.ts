@@ -62,6 +62,9 @@ export class Webhooks {
   async send(order: WebhookOrder): Promise<WebhookAnswer> {
     const { kind, callSid, url, params } = order;
     const fate = this.#parts.faults.webhook?.({ kind, callSid, url, params }) ?? {};
+    // Those that were held back before this one leave once it has been answered.
+    const held = fate.swapWithNext ? [] : (this.#swapped.get(callSid) ?? []);
+    if (held.length > 0) this.#swapped.delete(callSid);
     if (fate.swapWithNext) {
       await new Promise<void>((leave) => {
         this.#swapped.set(callSid, [...(this.#swapped.get(callSid) ?? []), leave]);
@@ -76,7 +79,7 @@ export class Webhooks {
     } finally {
       underWay.delete(delivery);
       if (underWay.size === 0) this.#underWay.delete(callSid);
-      if (!fate.swapWithNext) this.#letSwappedLeave(callSid);
+      for (const leave of held) leave();
     }
   }
 
@@ -90,12 +93,6 @@ export class Webhooks {
   /** Cuts everything that is on its way. */
   stop(): void {
     this.#stopped.abort(new WebhookFailed(11_200, "The network was stopped."));
-  }
-
-  #letSwappedLeave(callSid: string): void {
-    const waiting = this.#swapped.get(callSid) ?? [];
-    this.#swapped.delete(callSid);
-    for (const leave of waiting) leave();
   }
 
   async #deliver(order: WebhookOrder, fate: WebhookFate): Promise<WebhookAnswer> {

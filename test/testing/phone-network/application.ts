@@ -2,11 +2,10 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
+import { encodeMulaw } from "../../../src/audio/g711.ts";
 import type { Voice } from "../../../src/testing/phone-network/index.ts";
 
 export const PUBLIC_URL = "https://voice.example.com";
-export const AGENT_NUMBER = "+15550001234";
-export const CALLER_NUMBER = "+15550005678";
 
 /** A request that reached the application. */
 export interface Received {
@@ -115,6 +114,16 @@ export async function startApplication(): Promise<Application> {
 /** TwiML that connects a media stream to the application. */
 export const connectStream = (parameters = "", tail = "") =>
   `<Response><Connect><Stream url="wss://voice.example.com/stream">${parameters}</Stream></Connect>${tail}</Response>`;
+
+/** Sends one message of the application on a stream. */
+export function sendOn(socket: WebSocket, streamSid: string, event: string, body: Record<string, unknown> = {}): void {
+  socket.send(JSON.stringify({ event, streamSid, ...body }));
+}
+
+/** Sends samples on a stream as one piece of µ-law. */
+export function playOn(socket: WebSocket, streamSid: string, samples: Int16Array): void {
+  sendOn(socket, streamSid, "media", { media: { payload: Buffer.from(encodeMulaw(samples)).toString("base64") } });
+}
 
 /** Resolves with the first message that `matches`, past or future. */
 export function streamEvent(
