@@ -12,7 +12,7 @@ let tarball = "";
 
 const stages = [
   ["types", () => quietly("tsc", ["--noEmit", "--project", "."])],
-  ["lint", () => quietly("biome", ["ci"])],
+  ["lint", () => quietly("biome", ["ci", "--error-on-warnings", "--colors=off"])],
   ["dead code", () => quietly("knip", ["--no-progress", "--treat-config-hints-as-errors"])],
   ["build and pack", async () => (tarball = await pack(workDir))],
   ["package metadata", () => quietly("publint", ["run", tarball, "--strict"])],
