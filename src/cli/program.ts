@@ -1,0 +1,140 @@
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { ConfigError, VoiceError } from "../core/errors.ts";
+import { parseE164 } from "../core/numbers.ts";
+import { VERSION } from "../version.ts";
+import { CommandError } from "./client.ts";
+import type { ServeOptions } from "./serve.ts";
+import { openClient, type Where } from "./setup.ts";
+import { callLine, eventLine, statusLines, type Terminal } from "./terminal.ts";
+
+/** It did what was asked. */
+const DONE = 0;
+/** It could not; the reason is one line. */
+const FAILED = 1;
+/** The command or the configuration is wrong; nothing was tried. */
+const MISUSED = 2;
+
+interface Common extends Where {
+  readonly json?: boolean;
+}
+
+/** Runs one command of `openclaw-voice` and resolves with its exit code: 0 done, 1 failed, 2 misused. Never rejects. */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code = DONE;
+  const program = createProgram(terminal, (failed) => {
+    code = failed;
+  });
+  try {
+    await program.parseAsync(args as string[], { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : MISUSED;
+    if (terminal.stop.aborted) return DONE;
+    complain(error, args.includes("--json"), terminal);
+    return error instanceof ConfigError ? MISUSED : FAILED;
+  }
+}
+
+// --- Internal helpers ---
+
+function createProgram(terminal: Terminal, fail: (code: number) => void): Command {
+  const program = new Command("openclaw-voice")
+    .description("Phone calls for an agent: run the voice channel, and talk to one that runs.")
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    });
+  const command = (usage: string, description: string) =>
+    program.command(usage).description(description).option("--json", "print JSON");
+  const local = (usage: string, description: string) =>
+    command(usage, description)
+      .option("--config <file>", "YAML file with the settings; the environment unless told")
+      .option("--state-dir <dir>", "folder of calls and API token; $OPENCLAW_VOICE_STATE_DIR or ~/.openclaw-voice");
+  const remote = (usage: string, description: string) =>
+    local(usage, description).option("--url <url>", "address of the running channel; from the settings unless told");
+
+  command("demo", "Hold a whole call with simulated sides and real sound; needs no account and no key.")
+    .option("--out <dir>", "folder for the recording and all else that a call leaves; replaced", "voice-demo")
+    .action(async (options: { out: string; json?: boolean }) => (await import("./demo.ts")).demo(options, terminal));
+  local("serve", "Run the channel until it is told to stop.")
+    .option("--workspace <dir>", "folder with MEMORY.md and memory/")
+    .action(async (options: ServeOptions) => (await import("./serve.ts")).serve(options, terminal));
+  local("doctor", "Check settings, secrets, port, store, carrier and engine.").action(async (options: Common) => {
+    const well = await (await import("./doctor.ts")).doctor(options, terminal);
+    if (!well) fail(FAILED);
+  });
+
+  const show = (json: boolean | undefined, value: unknown, lines: readonly string[]) => {
+    for (const line of json ? [JSON.stringify(value)] : lines) terminal.out(line);
+  };
+  remote("status", "Show the running channel and its accounts.").action(async (options: Common) => {
+    const report = await (await openClient(options, terminal)).status();
+    show(options.json, report, statusLines(report));
+  });
+  remote("call", "Ring somebody.")
+    .argument("<number>", "whom to ring, like +15550001234", e164)
+    .option("--message <text>", "what is said first, word for word")
+    .option("--purpose <text>", "why you call; the model is told")
+    .option("--from <number>", "which of the account's numbers shows", e164)
+    .option("--account <id>", "which account rings")
+    .action(
+      async (to: string, options: Common & Partial<Record<"message" | "purpose" | "from" | "account", string>>) => {
+        const { message, purpose, from, account: accountId } = options;
+        const asked = Object.entries({ message, purpose, from, accountId }).filter(([, value]) => value !== undefined);
+        const call = await (await openClient(options, terminal)).placeCall({ to, ...Object.fromEntries(asked) });
+        show(options.json, call, [callLine(call)]);
+      },
+    );
+  remote("calls", "List calls, newest first.")
+    .option("--account <id>", "of one account")
+    .option("--caller <number>", "with one person", e164)
+    .option("--open", "only those that have not ended")
+    .option("--limit <count>", "at most so many", "20")
+    .action(async (options: Common & { account?: string; caller?: string; open?: boolean; limit: string }) => {
+      const { account, caller, open, limit } = options;
+      const query = {
+        limit,
+        ...(account !== undefined && { accountId: account }),
+        ...(caller !== undefined && { caller }),
+        ...(open && { only: "open" }),
+      };
+      const found = await (await openClient(options, terminal)).calls(query);
+      show(options.json, found, found.calls.length > 0 ? found.calls.map(callLine) : ["There are no calls."]);
+    });
+  remote("end", "End a call.")
+    .argument("<callId>")
+    .action(async (callId: string, options: Common) => {
+      const call = await (await openClient(options, terminal)).endCall(callId);
+      show(options.json, call, [callLine(call)]);
+      if (call.state === "ended") return;
+      terminal.err("The carrier has not confirmed the end yet. Ask again with: openclaw-voice calls --open");
+      fail(FAILED);
+    });
+  remote("tail", "Show what happens on a call, from its beginning to its end.")
+    .argument("<callId>")
+    .action(async (callId: string, options: Common) => {
+      let startedAtMs: number | undefined;
+      for await (const entry of (await openClient(options, terminal)).follow(callId)) {
+        startedAtMs ??= entry.event.atMs;
+        show(options.json, entry, [eventLine(entry.event, startedAtMs)]);
+      }
+    });
+  return program;
+}
+
+function e164(raw: string): string {
+  const number = parseE164(raw);
+  if (number === undefined) throw new InvalidArgumentError("Write it with country code, like +15550001234.");
+  return number;
+}
+
+/** One line that says what is wrong and what to do; with `--json` the same as an object. */
+function complain(error: unknown, json: boolean, terminal: Terminal): void {
+  const known = error instanceof VoiceError || error instanceof CommandError;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = known ? error.code : "internal_error";
+  if (json) terminal.out(JSON.stringify({ error: { code, message, retryable: known && error.retryable } }));
+  else terminal.err(`Error: ${message}`);
+}
