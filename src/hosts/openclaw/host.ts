@@ -5,7 +5,7 @@ import { admitCaller } from "./admission.ts";
 import { routeCaller } from "./caller-route.ts";
 import { consultAgent } from "./consult.ts";
 import { hostFindings } from "./findings.ts";
-import { type HostLog, hostLogger } from "./logger.ts";
+import { type HostLog, hostLogger, type Showing } from "./logger.ts";
 import { currentConfig } from "./raw-config.ts";
 import { findAppendRows, recordCall } from "./recorder.ts";
 import { watchSessions } from "./session-activity.ts";
@@ -16,9 +16,14 @@ export interface OpenClawHost extends Host {
 }
 
 /** Opens OpenClaw as the host of calls: its agents, its sessions, its rules about who may talk. */
-export async function openclawHost(api: OpenClawPluginApi, log: HostLog, clock: Clock): Promise<OpenClawHost> {
+export async function openclawHost(
+  api: OpenClawPluginApi,
+  log: HostLog,
+  showing: Showing,
+  clock: Clock,
+): Promise<OpenClawHost> {
   const { runtime } = api;
-  const logger = hostLogger(log);
+  const logger = hostLogger(log, showing);
   const appendRows = await findAppendRows();
   const activity = watchSessions((listener) => runtime.events.onAgentEvent(listener), clock);
   const enqueueNextTurn = api.session.workflow.enqueueNextTurnInjection;

@@ -1,11 +1,33 @@
 import { defineChannelPluginEntry } from "openclaw/plugin-sdk/channel-core";
 import { voiceChannel } from "./channel.ts";
 import { CHANNEL } from "./channel-id.ts";
+import { registerCli } from "./cli.ts";
+import { registerGatewayMethods } from "./gateway-methods.ts";
+import { VoiceRuntime } from "./runtime.ts";
+import { phoneCallTool, TOOL } from "./tool.ts";
 
-/** What the OpenClaw host loads: the channel, its service, its tool, its gateway methods and its commands. */
+/** One for each time the host loads this file: it does nothing until the host starts the service. */
+const runtime = new VoiceRuntime();
+
+/** What the OpenClaw host loads: the channel, its service, the agent's tool, gateway methods and commands. */
 export default defineChannelPluginEntry({
   id: CHANNEL,
   name: "Voice",
   description: "Phone calls as a channel: people ring the agent, the agent rings people.",
-  plugin: voiceChannel,
+  plugin: voiceChannel((task) => runtime.serve(task)),
+  registerCliMetadata: registerCli,
+  registerFull(api) {
+    runtime.register(api);
+    api.registerTool(phoneCallTool(), { name: TOOL });
+    registerGatewayMethods(api, () => runtime.plugin);
+    api.registerService({
+      id: CHANNEL,
+      // Accounts come and go by themselves; what they share can only be opened anew.
+      reload: {
+        configPrefixes: ["publicUrl", "listen", "store", "logging"].map((key) => `channels.${CHANNEL}.${key}`),
+      },
+      start: (service) => runtime.start(service),
+      stop: () => runtime.stop(),
+    });
+  },
 });

@@ -1,0 +1,122 @@
+import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
+import { CHANNEL } from "./channel-id.ts";
+import { printCall, printCalls, printEntry, printFindings, printStatus } from "./cli-print.ts";
+
+type CliContext = Parameters<Parameters<OpenClawPluginApi["registerCli"]>[0]>[0];
+type Command = CliContext["program"];
+
+/** What `openclaw --help` shows before anything of ours is loaded. The manifest's `cliCommands` says the same. */
+export const CLI_DESCRIPTOR = {
+  name: CHANNEL,
+  description: "Phone calls: status, place, follow and end calls",
+  hasSubcommands: true,
+};
+
+/** Adds `openclaw voice …`. Every command asks the running gateway: calls live there and nowhere else. */
+export function registerCli(api: OpenClawPluginApi): void {
+  api.registerCli(({ program }) => addCommands(program), { descriptors: [CLI_DESCRIPTOR] });
+}
+
+// --- Internal helpers ---
+
+function addCommands(program: Command): void {
+  const voice = program.command(CHANNEL).description(CLI_DESCRIPTOR.description);
+  command(voice, "status", "How the channel and its accounts are doing").action((options) =>
+    show("voice.status", {}, options, printStatus),
+  );
+  command(voice, "doctor", "Check settings, secrets, addresses and services, with a remedy for each fault").action(
+    (options) =>
+      guarded(async () => {
+        const answer = await ask("voice.doctor", {}, options);
+        output(answer, options, printFindings);
+        const findings = answer["findings"] as readonly { readonly level: string }[];
+        if (findings.some(({ level }) => level === "error")) process.exitCode = 1;
+      }),
+  );
+  command(voice, "calls", "Recent and live calls, newest first")
+    .option("--account <id>", "only of this account")
+    .option("--limit <count>", "at most so many", "20")
+    .action((options) =>
+      show("voice.calls", { limit: Number(options.limit), accountId: options.account }, options, printCalls),
+    );
+  command(voice, "call <to>", "Ring a number with country code, like +15551234567")
+    .option("--message <text>", "said first, word for word, once they answer")
+    .option("--purpose <text>", "why the call is made; the voice that talks is told")
+    .option("--from <number>", "which of the account's numbers shows")
+    .option("--account <id>", "which account rings")
+    .action((to, { account: accountId, message, purpose, from, ...options }) =>
+      show("voice.place", { to, message, purpose, from, accountId }, options, printCall),
+    );
+  command(voice, "end <callId>", "Hang up a live call").action((callId, options) =>
+    show("voice.end", { callId }, options, ({ call }) => printCall(call as Answer)),
+  );
+  command(voice, "tail [callId]", "Follow a call as it happens; the newest live one unless told").action(
+    (callId, options) => guarded(() => tail(callId, options)),
+  );
+}
+
+/** Options that every command takes. `gateway-runtime` is loaded when a command runs, not when help is shown. */
+interface Options {
+  readonly json?: boolean;
+  readonly url?: string;
+  readonly token?: string;
+}
+
+type Answer = Readonly<Record<string, unknown>>;
+
+function command(parent: Command, usage: string, description: string): Command {
+  return parent
+    .command(usage)
+    .description(description)
+    .option("--json", "print the gateway's answer as JSON")
+    .option("--url <url>", "the gateway's address, when it is not the configured one")
+    .option("--token <token>", "the gateway's token, when it is not the configured one");
+}
+
+/** Asks the gateway and prints what it says. */
+function show(method: string, params: object, options: Options, print: (answer: Answer) => void): Promise<void> {
+  return guarded(async () => output(await ask(method, params, options), options, print));
+}
+
+function output(answer: Answer, { json }: Options, print: (answer: Answer) => void): void {
+  if (json) console.log(JSON.stringify(answer, undefined, 2));
+  else print(answer);
+}
+
+async function ask(method: string, params: object, { url, token }: Options): Promise<Answer> {
+  const { callGatewayFromCli } = await import("openclaw/plugin-sdk/gateway-runtime");
+  const address = { ...(url !== undefined && { url }), ...(token !== undefined && { token }) };
+  return callGatewayFromCli(method, { ...address, timeout: "30000" }, params, { progress: false });
+}
+
+/** A refusal is printed as one sentence and ends the command with code 1. */
+async function guarded(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}
+
+async function tail(named: string | undefined, options: Options): Promise<void> {
+  const callId = named ?? (await newestLiveCall(options));
+  if (callId === undefined) return console.log("No call is live.");
+  let afterSeq = 0;
+  for (let over = false; !over; ) {
+    const answer = await ask("voice.follow", { callId, afterSeq }, options);
+    for (const entry of answer["entries"] as readonly { readonly seq: number; readonly event: Answer }[]) {
+      afterSeq = entry.seq;
+      if (options.json) console.log(JSON.stringify(entry));
+      else printEntry(entry);
+    }
+    over = answer["over"] === true;
+  }
+}
+
+async function newestLiveCall(options: Options): Promise<string | undefined> {
+  const { calls } = await ask("voice.calls", { limit: 50 }, options);
+  return (calls as readonly { readonly callId: string; readonly state: string }[]).find(
+    (call) => call.state !== "ended",
+  )?.callId;
+}
