@@ -10,6 +10,7 @@ const entries = {
   "secret-contract-api": "src/hosts/openclaw/secret-contract-api.ts",
   // A worker is started from a file of its own beside the file that starts it.
   "sqlite-worker": "src/stores/sqlite-worker.ts",
+  "fill-worker": "src/calls/context/fill-worker.ts",
 };
 
 export default defineConfig({

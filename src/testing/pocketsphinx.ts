@@ -16,13 +16,26 @@ export function pocketsphinxInstalled(model = MODEL): boolean {
   return programPath() !== undefined && readable(join(model, "en-us.lm.bin"));
 }
 
+/** How the recogniser listens. */
+export interface PocketsphinxOptions {
+  /** Folder of the acoustic and language model. */
+  readonly model?: string;
+  /** Processes side by side; 2 unless told. */
+  readonly atOnce?: number;
+  /**
+   * Only these sentences can be understood, in whole: a grammar instead of free speech, several times faster.
+   * It forces foreign speech into one of them.
+   */
+  readonly sentences?: readonly string[];
+}
+
 /**
  * A real recogniser for English: one process per utterance, on the whole of it (live decoding is far worse), at most
- * `atOnce` side by side. It takes about a second and a half for five seconds of speech.
+ * `atOnce` side by side. It takes about a second and a half for five seconds of free speech.
  * @throws Error from `hear`, when the program or its model is missing or fails
  */
-export function pocketsphinxEars(options: { readonly model?: string; readonly atOnce?: number } = {}): Ears {
-  const { model = MODEL, atOnce = 2 } = options;
+export function pocketsphinxEars(options: PocketsphinxOptions = {}): Ears {
+  const { model = MODEL, atOnce = 2, sentences } = options;
   const waiting: (() => void)[] = [];
   let running = 0;
   return {
@@ -31,7 +44,7 @@ export function pocketsphinxEars(options: { readonly model?: string; readonly at
       if (running >= atOnce) await new Promise<void>((resolve) => waiting.push(resolve));
       else running += 1;
       try {
-        return await recognise(samples, model);
+        return await recognise(samples, model, sentences);
       } finally {
         const next = waiting.shift();
         if (next) next();
@@ -43,7 +56,7 @@ export function pocketsphinxEars(options: { readonly model?: string; readonly at
 
 // --- Internal helpers ---
 
-async function recognise(samples: Int16Array, model: string): Promise<string> {
+async function recognise(samples: Int16Array, model: string, sentences?: readonly string[]): Promise<string> {
   const program = programPath();
   if (program === undefined) {
     throw new Error(`${PROGRAM} is not on PATH: apt-get install pocketsphinx pocketsphinx-en-us`);
@@ -53,8 +66,10 @@ async function recognise(samples: Int16Array, model: string): Promise<string> {
     const wide = resample(samples, 8_000, MODEL_HZ);
     await writeFile(join(folder, "heard.raw"), new Uint8Array(wide.buffer, wide.byteOffset, wide.byteLength));
     await writeFile(join(folder, "list"), "heard\n");
+    if (sentences) await writeFile(join(folder, "grammar"), grammarOf(sentences));
+    const language = sentences ? ["-jsgf", join(folder, "grammar")] : ["-lm", join(model, "en-us.lm.bin")];
     await run(program, [
-      ...["-hmm", join(model, "en-us"), "-lm", join(model, "en-us.lm.bin"), "-dict", join(model, "cmudict-en-us.dict")],
+      ...["-hmm", join(model, "en-us"), ...language, "-dict", join(model, "cmudict-en-us.dict")],
       ...["-adcin", "yes", "-samprate", String(MODEL_HZ), "-cepdir", folder, "-cepext", ".raw"],
       ...["-ctl", join(folder, "list"), "-hyp", join(folder, "words"), "-logfn", join(folder, "log")],
     ]);
@@ -63,6 +78,17 @@ async function recognise(samples: Int16Array, model: string): Promise<string> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A grammar of whole sentences (JSpeech Grammar Format). */
+function grammarOf(sentences: readonly string[]): string {
+  const rules = sentences.map((sentence) =>
+    sentence
+      .toLowerCase()
+      .replace(/[^a-z' ]+/g, " ")
+      .trim(),
+  );
+  return `#JSGF V1.0;\ngrammar lines;\npublic <line> = ${rules.join(" | ")};\n`;
 }
 
 function run(program: string, args: readonly string[]): Promise<void> {
