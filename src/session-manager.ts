@@ -1,7 +1,7 @@
 import { type CallSummary, callerNumber, summarise } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { HostError } from "./core/errors.ts";
-import { lowest, trustOfNumber } from "./core/trust.ts";
+import { trustOfNumber } from "./core/trust.ts";
 import type { Admission, AdmissionPolicy, CallerRef, Host, Route } from "./hosts/host.ts";
 import type { CallPage, Store } from "./stores/store.ts";
 
@@ -48,15 +48,14 @@ export class VoiceSessionManager {
   }
 
   /**
-   * Who rings, and whether they may. The host is asked for both at once.
-   * Whatever the host says, a number alone gives at most `known`.
+   * Who rings, and whether they may. The host is asked for both at once, and answers for the trust it gives.
    * @throws HostError the host failed, or did not answer within 2 s
    */
   async identify(caller: CallerRef, policy: AdmissionPolicy): Promise<CallerIdentity> {
     const [route, admission] = await this.#askHost("who is calling", () =>
       Promise.all([this.#host.route(caller), this.#host.admit(caller, policy)]),
     );
-    return { route, admission: { ...admission, trust: lowest(admission.trust, "known") } };
+    return { route, admission };
   }
 
   /**

@@ -71,10 +71,11 @@ describe("who is on the phone", () => {
     });
   });
 
-  test("a number never makes an owner, even when the host says so", async () => {
-    const admit: Host["admit"] = async () => ({ allowed: true, reason: "host", trust: "owner" });
-    const { sessions } = await manager(hostWith({ admit }));
-    expect((await sessions.identify(caller, policy)).admission.trust).toBe("known");
+  test("a listed number is never an owner by itself; only a host that verified the person says so", async () => {
+    const verified: Host["admit"] = async () => ({ allowed: true, reason: "verified", trust: "owner" });
+    const [byNumber, byHost] = [await manager(), await manager(hostWith({ admit: verified }))];
+    expect((await byNumber.sessions.identify(caller, policy)).admission.trust).toBe("known");
+    expect((await byHost.sessions.identify(caller, policy)).admission.trust).toBe("owner");
   });
 
   test("route and admission are asked side by side", async () => {

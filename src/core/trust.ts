@@ -10,8 +10,6 @@ export interface Knowledge {
   readonly memory: boolean;
 }
 
-const ASCENDING: readonly Trust[] = ["stranger", "known", "owner"];
-
 const KNOWLEDGE: Readonly<Record<Trust, Knowledge>> = {
   stranger: { identity: false, history: false, memory: false },
   known: { identity: true, history: true, memory: false },
@@ -21,11 +19,6 @@ const KNOWLEDGE: Readonly<Record<Trust, Knowledge>> = {
 /** What a caller of this trust may be told. Each step up only adds. */
 export function mayKnow(trust: Trust): Knowledge {
   return KNOWLEDGE[trust];
-}
-
-/** The lower of two trusts. Evidence is combined with this: a weak link lowers, and nothing here raises. */
-export function lowest(a: Trust, b: Trust): Trust {
-  return ASCENDING.indexOf(a) <= ASCENDING.indexOf(b) ? a : b;
 }
 
 /**

@@ -27,6 +27,7 @@ export interface Admission {
   readonly allowed: boolean;
   /** Stable word for logs and status, such as `not_allowlisted`. */
   readonly reason: string;
+  /** `owner` only when the host has verified the person by more than the number: numbers can be forged. */
   readonly trust: Trust;
 }
 

@@ -1,10 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Trust } from "../../src/core/events.ts";
-import { lowest, mayKnow, trustOfNumber } from "../../src/core/trust.ts";
+import { mayKnow, trustOfNumber } from "../../src/core/trust.ts";
 
 const trusts: readonly Trust[] = ["stranger", "known", "owner"];
-const trust = () => fc.constantFrom(...trusts);
 
 describe("what a caller may know", () => {
   test("a stranger meets the persona and nothing else", () => {
@@ -17,25 +15,6 @@ describe("what a caller may know", () => {
 
   test("only the owner reaches private memory", () => {
     expect(trusts.filter((trust) => mayKnow(trust).memory)).toEqual(["owner"]);
-  });
-});
-
-describe("combining evidence", () => {
-  test("one stranger among the evidence makes a stranger", () => {
-    fc.assert(fc.property(trust(), (other) => lowest(other, "stranger") === "stranger"));
-  });
-
-  test("the result is one of the two, in either order, and never lets know more than each of them", () => {
-    fc.assert(
-      fc.property(trust(), trust(), (a, b) => {
-        const low = lowest(a, b);
-        expect([a, b]).toContain(low);
-        expect(lowest(b, a)).toBe(low);
-        for (const what of ["identity", "history", "memory"] as const) {
-          if (mayKnow(low)[what]) expect(mayKnow(a)[what] && mayKnow(b)[what]).toBe(true);
-        }
-      }),
-    );
   });
 });
 
