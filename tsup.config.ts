@@ -1,11 +1,15 @@
-import { existsSync } from "node:fs";
 import { defineConfig } from "tsup";
 
-const entries = {
+/** What users import; these have declarations. */
+const doors = {
   index: "src/index.ts",
-  cli: "src/cli.ts",
   testing: "src/testing/index.ts",
   openclaw: "src/hosts/openclaw/index.ts",
+};
+
+/** What a program runs or the host loads by name. */
+const programs = {
+  cli: "src/cli.ts",
   "setup-entry": "src/hosts/openclaw/setup-entry.ts",
   "secret-contract-api": "src/hosts/openclaw/secret-contract-api.ts",
   // A worker is started from a file of its own beside the file that starts it.
@@ -14,7 +18,8 @@ const entries = {
 };
 
 export default defineConfig({
-  entry: Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file))),
+  entry: { ...doors, ...programs },
+  dts: { entry: doors },
   format: ["esm"],
   platform: "node",
   target: "node24",

@@ -1,4 +1,5 @@
-import { defineChannelPluginEntry } from "openclaw/plugin-sdk/channel-core";
+import { type ChannelPlugin, defineChannelPluginEntry } from "openclaw/plugin-sdk/channel-core";
+import type { VoiceAccount } from "./accounts.ts";
 import { voiceChannel } from "./channel.ts";
 import { CHANNEL } from "./channel-id.ts";
 import { registerCli } from "./cli.ts";
@@ -10,7 +11,7 @@ import { phoneCallTool, TOOL } from "./tool.ts";
 const runtime = new VoiceRuntime();
 
 /** What the OpenClaw host loads: the channel, its service, the agent's tool, gateway methods and commands. */
-export default defineChannelPluginEntry({
+const entry: ReturnType<typeof defineChannelPluginEntry<ChannelPlugin<VoiceAccount>>> = defineChannelPluginEntry({
   id: CHANNEL,
   name: "Voice",
   description: "Phone calls as a channel: people ring the agent, the agent rings people.",
@@ -31,3 +32,5 @@ export default defineChannelPluginEntry({
     });
   },
 });
+
+export default entry;
