@@ -108,7 +108,9 @@ export class ScriptedWebhooks implements WebhookDesk {
   }
   async acceptMedia(_accountId: string, socket: MediaSocket): Promise<void> {
     this.sockets.push(socket);
-    socket.on("message", (data, isBinary) => socket.send(isBinary ? data : `echo ${data.toString()}`));
+    socket.on("message", (data, isBinary) => {
+      socket.send(isBinary ? data : `echo ${data.toString()}`, { binary: isBinary });
+    });
     socket.on("close", (code) => this.news.emit("closed", code));
     this.news.emit("socket", socket);
   }
