@@ -4,9 +4,8 @@ import { EventEmitter } from "eventemitter3";
 import { VoiceCallHandler } from "./call-handler.ts";
 import type { Account } from "./calls/account.ts";
 import type { Emit } from "./calls/conversation.ts";
-import { type CallParts, view } from "./calls/desk.ts";
+import { type CallParts, openJournal, view } from "./calls/desk.ts";
 import { Finaliser } from "./calls/finalise.ts";
-import { CallJournal } from "./calls/journal.ts";
 import { JournalFeed } from "./calls/journal-feed.ts";
 import { type LiveCall, LiveCalls } from "./calls/live-calls.ts";
 import { placeCall } from "./calls/outbound.ts";
@@ -61,7 +60,8 @@ export interface VoiceChannelOptions {
 const END_WITHIN_MS = 5_000;
 /** The whole of `stop` must fit into the host's five seconds. */
 const STOP_CONFIRM_MS = 1_500;
-const STOP_AFTERWARDS_MS = 1_500;
+const STOP_CALLS_MS = 2_000;
+const STOP_AFTERWARDS_MS = 1_000;
 
 /**
  * The voice channel: takes and makes phone calls for an agent. Opens nothing before `start()`.
@@ -126,6 +126,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       finaliser,
       store: this.#store,
       logger: host.logger,
+      stopping: this.#stopping.signal,
       feed: new JournalFeed(),
       tokens: new StreamTokens(clock),
       identifyCaller: (account, number) => this.#sessions.identify(inbound(account, number), account),
@@ -201,10 +202,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       const call = await this.#stored(callId);
       return { call: view(this.#parts, call), confirmed: call.state === "ended" };
     }
-    const enough = new AbortController();
-    const ending = this.#parts.finaliser.end(live, { reason: "agent_ended" });
-    await Promise.race([ending, sleep(this.#clock, END_WITHIN_MS, enough.signal).catch(() => {})]);
-    enough.abort();
+    await this.#within(END_WITHIN_MS, this.#parts.finaliser.end(live, { reason: "agent_ended" }));
     const { call } = live.journal;
     return { call: view(this.#parts, call), confirmed: call.state === "ended" };
   }
@@ -287,20 +285,20 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#running = false;
     this.#stopping.abort(new NotRunningError());
     const { calls, finaliser } = this.#parts;
-    await Promise.all(
-      calls.all().map((live) => finaliser.end(live, { reason: "shutdown", confirmWithinMs: STOP_CONFIRM_MS })),
-    );
+    const order = { reason: "shutdown", confirmWithinMs: STOP_CONFIRM_MS } as const;
+    // A call whose end takes longer stays open in the store and is closed by the next start.
+    await this.#within(STOP_CALLS_MS, Promise.all(calls.all().map((live) => finaliser.end(live, order))));
     await this.#opening?.catch(() => {}); // whoever started has been told
     await this.#listener?.close();
     this.#listener = undefined;
-    await this.#settle(STOP_AFTERWARDS_MS);
+    await this.#within(STOP_AFTERWARDS_MS, Promise.all(this.#background));
     await this.#contexts.close();
     await this.#store.stop();
   }
 
-  async #settle(withinMs: number): Promise<void> {
+  async #within(limitMs: number, work: Promise<unknown>): Promise<void> {
     const enough = new AbortController();
-    await Promise.race([Promise.all(this.#background), sleep(this.#clock, withinMs, enough.signal).catch(() => {})]);
+    await Promise.race([work, sleep(this.#clock, limitMs, enough.signal).catch(() => {})]);
     enough.abort();
   }
 
@@ -316,9 +314,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     const { calls } = await this.#store.calls({ accountId: account.id, only: "unfinished", limit: 500 });
     for (const call of calls) {
       if (this.#stopping.signal.aborted) return;
-      const { store, clock, logger, feed } = this.#parts;
-      const onDurable = (entry: JournalEntry) => feed.publish(call.id, entry);
-      const journal = new CallJournal({ callId: call.id, store, clock, logger, onDurable }, { call, seq: 0 });
+      const journal = openJournal(this.#parts, call.id, { call, seq: 0 });
       await this.#handler.afterwards(journal, account, this.#stopping.signal);
     }
   }

@@ -1,6 +1,6 @@
 import type { MediaLeg } from "../carriers/carrier.ts";
 import { callerNumber, summarise } from "../core/call.ts";
-import type { Clock } from "../core/clock.ts";
+import { type Clock, sleep } from "../core/clock.ts";
 import type { VoiceError } from "../core/errors.ts";
 import type { VoiceEvents } from "../core/events.ts";
 import { heardText } from "../core/transcript.ts";
@@ -43,6 +43,9 @@ export class Conversation {
   readonly #over = new AbortController();
   readonly #agentWords = new Map<string, string>();
   readonly #callerSpeech = new Map<string, { startedAtMs: number; endedAtMs: number }>();
+  /** Caller turns whose words are still to come. */
+  readonly #unwritten = new Set<string>();
+  #allWritten: (() => void) | undefined;
   #session: EngineSession | undefined;
   #opening: Promise<void> | undefined;
   #answeredAtMs: number | undefined;
@@ -88,11 +91,22 @@ export class Conversation {
     return true;
   }
 
+  /** Resolves when the words of every finished caller turn are there, or after `limitMs`. */
+  async lastWords(limitMs: number): Promise<void> {
+    if (this.#unwritten.size === 0) return;
+    const enough = new AbortController();
+    const written = new Promise<void>((resolve) => {
+      this.#allWritten = resolve;
+    });
+    await Promise.race([written, sleep(this.#parts.clock, limitMs, enough.signal).catch(() => {})]);
+    enough.abort();
+  }
+
   /** Ends the talk on our side: nothing is sent or heard any more. Says how long the longest silence was. */
   close(): { longestSilenceMs: number } {
     this.#over.abort(new Error("The call is over."));
-    const now = this.#parts.clock.now();
-    const longestSilenceMs = this.#answeredAtMs === undefined ? 0 : this.#bridge.silence.longestMs(now);
+    const endedAtMs = this.#bridge.legClosedAtMs ?? this.#parts.clock.now();
+    const longestSilenceMs = this.#answeredAtMs === undefined ? 0 : this.#bridge.silence.longestMs(endedAtMs);
     for (const item of this.#bridge.close()) this.#heard(item, true);
     this.#session?.close();
     return { longestSilenceMs };
@@ -123,7 +137,8 @@ export class Conversation {
     });
     session.on("speechStarted", ({ itemId, atInputMs }) => this.#callerStarted(itemId, atInputMs));
     session.on("speechStopped", ({ itemId }) => this.#callerStopped(itemId));
-    session.on("turnCommitted", () => this.#callerTurn());
+    session.on("turnCommitted", ({ itemId }) => this.#callerTurn(itemId));
+    session.on("callerWordsFailed", ({ itemId }) => this.#written(itemId));
     session.on("callerWords", ({ itemId, text, final }) => this.#callerWords(itemId, text, final));
     session.on("responseStarted", ({ responseId, cause }) => {
       journal.note({ type: "response.started", responseId, cause });
@@ -187,8 +202,9 @@ export class Conversation {
     this.#parts.journal.note({ type: "speech.stopped", speaker: "caller" });
   }
 
-  #callerTurn(): void {
-    if (this.#parts.account.turns === "server") return;
+  #callerTurn(itemId: string): void {
+    this.#unwritten.add(itemId);
+    if (this.#parts.account.turns === "server" || !this.#bridge.hasLeg) return;
     // A caller who speaks before they were greeted is answered by the greeting.
     if (this.#greeting === "due") this.#greet();
     else if (this.#greeting === "given") this.#session?.respond({ cause: "turn" });
@@ -199,6 +215,7 @@ export class Conversation {
       this.#parts.emit("partial", { speaker: "caller", text }, this.#summary());
       return;
     }
+    this.#written(itemId);
     const words = text.trim();
     const speech = this.#callerSpeech.get(itemId);
     this.#callerSpeech.delete(itemId);
@@ -213,6 +230,11 @@ export class Conversation {
       heardMs,
       cut: false,
     });
+  }
+
+  #written(itemId: string): void {
+    this.#unwritten.delete(itemId);
+    if (this.#unwritten.size === 0) this.#allWritten?.();
   }
 
   /** An agent item is over for the caller's ears: played out, or cut. */

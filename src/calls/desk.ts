@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { CarrierReply } from "../carriers/carrier.ts";
 import { type Call, summarise } from "../core/call.ts";
 import { type Clock, sleep } from "../core/clock.ts";
-import type { Trust } from "../core/events.ts";
+import type { JournalEntry, Trust } from "../core/events.ts";
 import type { Logger, Route } from "../hosts/host.ts";
 import type { Store } from "../stores/store.ts";
 import type { Account } from "./account.ts";
@@ -29,6 +29,8 @@ export interface CallParts {
   readonly tokens: StreamTokens;
   readonly finaliser: Finaliser;
   readonly emit: Emit;
+  /** Aborted when the channel stops. */
+  readonly stopping: AbortSignal;
   readonly identifyCaller: (account: Account, number: string) => Promise<Identity>;
   readonly identifyCallee: (account: Account, number: string) => Promise<Identity>;
   /** Makes the talk of a call; it opens nothing before `prepare`. */
@@ -41,8 +43,13 @@ const MEDIA_WITHIN_MS = 30_000;
 const READY_WITHIN_MS = 800;
 
 /** A journal whose entries reach those who follow the call. */
-export function openJournal({ store, clock, logger, feed }: CallParts, callId: string): CallJournal {
-  return new CallJournal({ callId, store, clock, logger, onDurable: (entry) => feed.publish(callId, entry) });
+export function openJournal(
+  { store, clock, logger, feed, stopping: signal }: CallParts,
+  callId: string,
+  existing?: { call: Call; seq: number },
+): CallJournal {
+  const onDurable = (entry: JournalEntry) => feed.publish(callId, entry);
+  return new CallJournal({ callId, store, clock, logger, signal, onDurable }, existing);
 }
 
 export const newCallId = (): string => `call_${randomUUID().replaceAll("-", "")}`;
@@ -76,12 +83,19 @@ export function watch({ clock, finaliser }: CallParts, live: LiveCall, farewell:
 }
 
 /**
- * The reply that connects a leg's audio: as soon as the model is ready, or after 800 ms, when it goes on getting ready.
+ * The reply that connects a leg's audio: as soon as the model is ready, or 800 ms after the leg began to wait at
+ * `sinceMs`, when it goes on getting ready.
  * @throws VoiceError the model will not be ready
  */
-export async function connect({ clock, tokens }: CallParts, live: LiveCall, legId: string): Promise<CarrierReply> {
+export async function connect(
+  { clock, tokens }: CallParts,
+  live: LiveCall,
+  legId: string,
+  sinceMs: number,
+): Promise<CarrierReply> {
   const enough = new AbortController();
-  const patience = sleep(clock, READY_WITHIN_MS, enough.signal).catch(() => {}); // cancelled: the model was ready first
+  const leftMs = Math.max(0, sinceMs + READY_WITHIN_MS - clock.now());
+  const patience = sleep(clock, leftMs, enough.signal).catch(() => {}); // cancelled: the model was ready first
   try {
     await Promise.race([live.conversation.prepare(), patience]);
   } finally {

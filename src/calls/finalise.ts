@@ -7,6 +7,8 @@ import type { LiveCall, LiveCalls } from "./live-calls.ts";
 
 /** How often the carrier is asked whether a leg is really over. */
 const ASK_EVERY_MS = 400;
+/** What a caller said last is still being written down when they hang up: it is waited for so long. */
+const LAST_WORDS_MS = 1_000;
 /** The carrier has so long to confirm; then the call is closed on our side, with a fault that says so. */
 const CONFIRM_WITHIN_MS = 15_000;
 
@@ -40,14 +42,20 @@ export class Finaliser {
     return live.ending;
   }
 
-  /** The phone's media ended and nobody here asked for it: the carrier knows why. */
-  async mediaEnded(live: LiveCall, how: "stopped" | "lost"): Promise<void> {
+  /** The phone's media ended and nobody here asked for it: the carrier knows why, and its word is the reason. */
+  mediaEnded(live: LiveCall, how: "stopped" | "lost"): Promise<Call> {
     live.journal.note({ type: "media.stopped", reason: how });
-    if (live.ending || live.legId === undefined) return;
-    const state = await this.#askUntilEnded(live, 5 * ASK_EVERY_MS);
-    if (state?.state !== "ended") return void this.end(live, { reason: "lost" });
-    live.journal.note({ type: "leg.ended", reason: state.reason ?? "lost", carrierStatus: state.carrierStatus });
-    void this.end(live, { reason: state.reason ?? "lost" });
+    live.ending ??= this.#endAsCarrierSays(live);
+    return live.ending;
+  }
+
+  async #endAsCarrierSays(live: LiveCall): Promise<Call> {
+    const state = live.legId === undefined ? undefined : await this.#askUntilEnded(live, 5 * ASK_EVERY_MS);
+    if (state?.state !== "ended") return this.#end(live, { reason: "lost" });
+    const reason = state.reason ?? "lost";
+    live.journal.note({ type: "leg.ended", reason, carrierStatus: state.carrierStatus });
+    await live.journal.flush();
+    return this.#end(live, { reason });
   }
 
   async #end(live: LiveCall, { reason, farewell, confirmWithinMs = CONFIRM_WITHIN_MS }: EndOrder): Promise<Call> {
@@ -59,6 +67,7 @@ export class Finaliser {
       await this.#hangUp(live, farewell, confirmWithinMs);
       await this.#confirm(live, Math.max(0, limit - this.#parts.clock.now()));
     }
+    if (reason !== "shutdown") await conversation.lastWords(LAST_WORDS_MS);
     const { longestSilenceMs } = conversation.close();
     await this.#writeEnd(live, reason, longestSilenceMs);
     this.#parts.calls.remove(live);
@@ -83,11 +92,13 @@ export class Finaliser {
   /** Waits for the carrier's word that the leg is over: by its status message, or by asking. */
   async #confirm(live: LiveCall, withinMs: number): Promise<void> {
     if (live.journal.call.legEnded) return;
+    const enough = new AbortController();
     const told = new Promise<undefined>((resolve) => {
       live.onLegEnded = () => resolve(undefined);
     });
-    const state = await Promise.race([told, this.#askUntilEnded(live, withinMs)]);
+    const state = await Promise.race([told, this.#askUntilEnded(live, withinMs, enough.signal)]);
     live.onLegEnded = undefined;
+    enough.abort(new Error("The carrier has told us."));
     if (state === undefined) return;
     if (state.state === "ended") {
       live.journal.note({ type: "leg.ended", reason: state.reason ?? "lost", carrierStatus: state.carrierStatus });
@@ -100,17 +111,18 @@ export class Finaliser {
     }
   }
 
-  async #askUntilEnded(live: LiveCall, withinMs: number) {
+  async #askUntilEnded(live: LiveCall, withinMs: number, enough?: AbortSignal) {
     const { clock } = this.#parts;
     const until = clock.now() + withinMs;
     const limit = this.#limited(withinMs);
+    const signal = enough ? AbortSignal.any([limit.signal, enough]) : limit.signal;
     try {
       for (;;) {
-        const state = await live.account.carrier.fetchState(live.legId as string, limit.signal).catch(() => undefined);
-        if (state?.state === "ended" || clock.now() + ASK_EVERY_MS > until || live.journal.call.legEnded) {
+        const state = await live.account.carrier.fetchState(live.legId as string, signal).catch(() => undefined);
+        if (state?.state === "ended" || clock.now() + ASK_EVERY_MS > until || signal.aborted) {
           return state ?? { state: "unknown" as const, carrierStatus: "unreachable" };
         }
-        await sleep(clock, ASK_EVERY_MS);
+        await sleep(clock, ASK_EVERY_MS, signal).catch(() => {}); // cut short: what is known then counts
       }
     } finally {
       limit.done();

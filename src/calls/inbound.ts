@@ -15,6 +15,14 @@ const ANSWER_WITHIN_MS = 950;
 /** A repeated webhook gets the answer of the first for a day. */
 const REMEMBER_MS = 86_400_000;
 
+/** One answer in the making. */
+interface Answering {
+  readonly leg: WaitingLeg;
+  readonly sinceMs: number;
+  /** Aborted when the leg got its apology: whatever becomes ready later must not act. */
+  readonly tooLate: AbortSignal;
+}
+
 /** Answers legs that wait: each once, however often the carrier asks. */
 export class Reception {
   readonly #parts: CallParts;
@@ -39,18 +47,20 @@ export class Reception {
   async #answerOnce(account: Account, leg: WaitingLeg, key: string): Promise<CarrierReply> {
     const { store, clock, logger } = this.#parts;
     const apology = speak(account, PHRASES.apology);
+    const tooLate = new AbortController();
+    const sinceMs = clock.now();
     const answer = async (): Promise<CarrierReply> => {
-      const now = clock.now();
-      const claim = await store.claim(key, now, now + REMEMBER_MS);
+      const claim = await store.claim(key, sinceMs, sinceMs + REMEMBER_MS);
       if (!claim.first) return claim.answer === undefined ? apology : (JSON.parse(claim.answer) as CarrierReply);
-      const reply =
-        leg.direction === "inbound" ? await this.#receive(account, leg) : await this.#pickedUp(account, leg);
+      const work = { leg, sinceMs, tooLate: tooLate.signal };
+      const reply = await (leg.direction === "inbound" ? this.#receive(account, work) : this.#pickedUp(account, work));
       await store.settle(key, JSON.stringify(reply));
       return reply;
     };
     try {
       return await within(clock, ANSWER_WITHIN_MS, answer());
     } catch (error) {
+      tooLate.abort(error);
       logger.error("A waiting leg could not be answered.", {
         accountId: account.id,
         legId: leg.legId,
@@ -62,8 +72,9 @@ export class Reception {
   }
 
   /** A person rings: written down, admitted, routed, connected. */
-  async #receive(account: Account, leg: WaitingLeg): Promise<CarrierReply> {
+  async #receive(account: Account, { leg, sinceMs, tooLate }: Answering): Promise<CarrierReply> {
     const { calls, emit } = this.#parts;
+    if (tooLate.aborted) return speak(account, PHRASES.apology);
     const callId = newCallId();
     const journal = openJournal(this.#parts, callId);
     await journal.write({
@@ -77,6 +88,7 @@ export class Reception {
     });
     const full = calls.count(account.id) >= account.limits.maxConcurrentCalls;
     const live = goLive(this.#parts, account, journal);
+    if (tooLate.aborted) return this.#turnAway(live, "engine_error", PHRASES.apology);
     live.legId = leg.legId;
     await journal.write({ type: "leg.accepted", legId: leg.legId });
     if (full) return this.#turnAway(live, "rejected", PHRASES.busy);
@@ -91,13 +103,13 @@ export class Reception {
       trust: admission.trust,
       ...(principal !== undefined && { principal }),
     });
-    return this.#connect(live, leg.legId);
+    return this.#connect(live, leg.legId, sinceMs);
   }
 
   /** Somebody whom we rang has answered: our order is found by its id, never guessed. */
-  async #pickedUp(account: Account, leg: WaitingLeg): Promise<CarrierReply> {
+  async #pickedUp(account: Account, { leg, sinceMs, tooLate }: Answering): Promise<CarrierReply> {
     const live = this.#parts.calls.get(leg.callId);
-    if (!live || live.account.id !== account.id || live.ending) {
+    if (!live || live.account.id !== account.id || live.ending || tooLate.aborted) {
       this.#parts.logger.warn("An unknown call was answered.", {
         accountId: account.id,
         legId: leg.legId,
@@ -111,24 +123,32 @@ export class Reception {
       await journal.write({ type: "leg.accepted", legId: leg.legId }, { type: "leg.answered" });
       this.#parts.emit("answered", view(this.#parts, journal.call));
     }
-    return this.#connect(live, leg.legId);
+    return this.#connect(live, leg.legId, sinceMs);
   }
 
-  async #connect(live: LiveCall, legId: string): Promise<CarrierReply> {
+  async #connect(live: LiveCall, legId: string, sinceMs: number): Promise<CarrierReply> {
     try {
-      const reply = await connect(this.#parts, live, legId);
+      const reply = await connect(this.#parts, live, legId, sinceMs);
+      if (live.ending) return speak(live.account, PHRASES.apology);
       watch(this.#parts, live, PHRASES.timeIsUp);
+      // The model may still be getting ready while the caller is connected: they must not wait for nobody.
+      live.conversation.prepare().catch((error: unknown) => {
+        this.#noteFault(live, error);
+        void this.#parts.finaliser.end(live, { reason: "engine_error", farewell: PHRASES.apology });
+      });
       return reply;
     } catch (error) {
-      const known = error instanceof VoiceError ? error : undefined;
-      live.journal.note({
-        type: "fault.noted",
-        code: known?.code ?? "internal",
-        message: known?.message ?? String(error),
-      });
-      if (known) this.#parts.emit("error", known, view(this.#parts, live.journal.call));
+      this.#noteFault(live, error);
       return this.#turnAway(live, "engine_error", PHRASES.apology);
     }
+  }
+
+  #noteFault(live: LiveCall, error: unknown): void {
+    if (live.ending) return; // the call's own end stopped the preparations
+    const known = error instanceof VoiceError ? error : undefined;
+    const message = known?.message ?? String(error);
+    live.journal.note({ type: "fault.noted", code: known?.code ?? "internal", message });
+    if (known) this.#parts.emit("error", known, view(this.#parts, live.journal.call));
   }
 
   /** A spoken refusal: the reply says it and hangs up, so the call is over for us. */

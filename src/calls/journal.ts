@@ -29,6 +29,8 @@ export interface JournalParts {
   readonly logger: Logger;
   /** Told of each entry once it is durable, in order. */
   readonly onDurable: (entry: JournalEntry, call: Call) => void;
+  /** Aborted when the store closes: nothing is tried again after that. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -69,8 +71,9 @@ export class CallJournal {
     });
   }
 
-  /** Appends an event that has already happened. */
+  /** Appends an event that has already happened. Once the call has ended there is nothing left to observe. */
   note(event: Unstamped): void {
+    if (this.#call.state === "ended") return;
     this.#batches.push({ events: [this.#stamp(event)] });
     this.#timer ??= this.#parts.clock.after(OBSERVED_WITHIN_MS, () => void this.#append());
   }
@@ -123,6 +126,7 @@ export class CallJournal {
     for (const batch of batches) batch.settle?.reject(error);
     // What was observed has happened: it stays true and is tried again. What was gated did not happen.
     this.#batches = [...batches.filter((batch) => !batch.settle), ...this.#batches];
-    if (this.#batches.length > 0) this.#timer = this.#parts.clock.after(RETRY_AFTER_MS, () => void this.#append());
+    if (this.#batches.length > 0 && !this.#parts.signal.aborted)
+      this.#timer = this.#parts.clock.after(RETRY_AFTER_MS, () => void this.#append());
   }
 }

@@ -27,6 +27,7 @@ export class LiveCalls {
   readonly #calls = new Map<string, LiveCall>();
   /** When outbound calls were placed within the last minute, by account. */
   readonly #placements = new Map<string, number[]>();
+  readonly #placing = new Map<string, Promise<unknown>>();
 
   get size(): number {
     return this.#calls.size;
@@ -58,6 +59,14 @@ export class LiveCalls {
       throw new LimitReachedError("limits.placementsPerMinute", limits.placementsPerMinute);
     }
     this.#placements.set(id, [...recent, nowMs]);
+  }
+
+  /** Waits for others who place the same call, then runs `place`. */
+  async oneByOne<Result>(callId: string, place: () => Promise<Result>): Promise<Result> {
+    for (let other = this.#placing.get(callId); other; other = this.#placing.get(callId)) await other.catch(() => {});
+    const placing = place().finally(() => this.#placing.delete(callId));
+    this.#placing.set(callId, placing);
+    return placing;
   }
 
   add(live: LiveCall): void {

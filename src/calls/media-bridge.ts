@@ -9,6 +9,8 @@ import type { Ticker } from "./ticker.ts";
 
 /** Caller frames kept while the engine's socket opens: ten seconds. */
 const KEPT_FRAMES = 500;
+/** Carriers send a frame every 20 ms, also of silence: without any for so long the connection is dead, though open. */
+const DEAD_AFTER_MS = 8_000;
 /** Agent audio is thrown away rather than queued without bound when the carrier does not take it. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
@@ -34,6 +36,8 @@ export class MediaBridge {
   #session: EngineSession | undefined;
   #kept: Buffer[] = [];
   #firstFrameAtMs: number | undefined;
+  #lastFrameAtMs = 0;
+  #legClosedAtMs: number | undefined;
   #leaveTicker: (() => void) | undefined;
   #stalled = false;
 
@@ -43,6 +47,11 @@ export class MediaBridge {
 
   get hasLeg(): boolean {
     return this.#leg !== undefined;
+  }
+
+  /** When the phone's media ended; nothing is heard after it. */
+  get legClosedAtMs(): number | undefined {
+    return this.#legClosedAtMs;
   }
 
   /** When the caller's first frame came; the engine counts its input from there. */
@@ -58,15 +67,13 @@ export class MediaBridge {
   /** Connects the phone's side. */
   attachLeg(leg: MediaLeg): void {
     this.#leg = leg;
+    this.#lastFrameAtMs = this.#parts.clock.now();
     this.#leaveTicker = this.#parts.ticker.add((nowMs) => this.#tick(nowMs));
     const listener: MediaListener = {
       audio: (base64) => this.#fromCaller(base64),
       marked: () => {},
       dtmf: this.#parts.onDtmf,
-      closed: (how) => {
-        this.#leg = undefined;
-        this.#parts.onClosed(how);
-      },
+      closed: (how) => this.#legClosed(how),
     };
     leg.listen(listener);
   }
@@ -107,12 +114,21 @@ export class MediaBridge {
     this.#leg?.close();
     this.#leg = undefined;
     this.#kept = [];
-    return this.#playout.takeAll(this.#parts.clock.now());
+    return this.#playout.takeAll(this.#legClosedAtMs ?? this.#parts.clock.now());
+  }
+
+  #legClosed(how: "stopped" | "lost"): void {
+    if (!this.#leg) return;
+    this.#leg = undefined;
+    this.#legClosedAtMs = this.#parts.clock.now();
+    this.#leaveTicker?.();
+    this.#parts.onClosed(how);
   }
 
   #fromCaller(base64: Buffer): void {
     const now = this.#parts.clock.now();
     this.#firstFrameAtMs ??= now;
+    this.#lastFrameAtMs = now;
     this.silence.callerFrame(isAudible(Buffer.from(base64.toString("latin1"), "base64")), now);
     if (this.#session) {
       this.#session.sendAudio(base64);
@@ -124,6 +140,10 @@ export class MediaBridge {
 
   #tick(nowMs: number): void {
     if (this.#leg && this.#pacer.waiting) this.#send(nowMs);
+    if (this.#leg && nowMs - this.#lastFrameAtMs > DEAD_AFTER_MS) {
+      this.#leg.close();
+      return this.#legClosed("lost");
+    }
     for (const item of this.#playout.takeFinished(nowMs)) this.#parts.onHeard(item);
   }
 

@@ -1,11 +1,6 @@
+import { createHash } from "node:crypto";
 import type { CallSummary } from "../core/call.ts";
-import {
-  CallNotFoundError,
-  CarrierUnreachableError,
-  InvalidRequestError,
-  NotAllowedError,
-  VoiceError,
-} from "../core/errors.ts";
+import { CarrierUnreachableError, InvalidRequestError, NotAllowedError, VoiceError } from "../core/errors.ts";
 import type { EndReason } from "../core/events.ts";
 import { requireE164 } from "../core/numbers.ts";
 import type { Account } from "./account.ts";
@@ -30,7 +25,6 @@ export interface Placement {
 const MAX_TEXT = 2_000;
 /** The carrier must have said something about a leg after so long: ringing takes a minute. */
 const HEARD_OF_WITHIN_MS = 100_000;
-const REMEMBER_MS = 86_400_000;
 
 /**
  * Rings somebody. Resolves once the carrier has accepted the order; what follows comes as events.
@@ -39,21 +33,35 @@ const REMEMBER_MS = 86_400_000;
  */
 export async function placeCall(parts: CallParts, account: Account, placement: Placement): Promise<CallSummary> {
   const order = check(account, placement);
-  const { store, clock } = parts;
-  const key = placement.requestId && `${account.id}:place:${placement.requestId}`;
-  if (key) {
-    const now = clock.now();
-    const claim = await store.claim(key, now, now + REMEMBER_MS);
-    if (!claim.first) return existing(parts, claim.answer);
-  }
-  parts.calls.countPlacement(account, clock.now());
-  const live = await writeDown(parts, account, placement, order);
-  if (key) await store.settle(key, live.id);
-  await dial(parts, live, order);
-  return view(parts, live.journal.call);
+  const { requestId } = placement;
+  if (requestId === undefined) return place(parts, account, newCallId(), placement, order);
+  const callId = requestedCallId(account, requestId);
+  return parts.calls.oneByOne(callId, async () => {
+    const placed = parts.calls.get(callId)?.journal.call ?? (await parts.store.call(callId));
+    return placed ? view(parts, placed) : place(parts, account, callId, placement, order);
+  });
 }
 
 // --- Internal helpers ---
+
+/** The id of the call that a request places: the request can find it again, also after a restart. */
+function requestedCallId({ id }: Account, requestId: string): string {
+  const hash = createHash("sha256").update(JSON.stringify([id, requestId]));
+  return `call_${hash.digest("hex").slice(0, 32)}`;
+}
+
+async function place(
+  parts: CallParts,
+  account: Account,
+  callId: string,
+  placement: Placement,
+  order: { to: string; from: string },
+): Promise<CallSummary> {
+  parts.calls.countPlacement(account, parts.clock.now());
+  const live = await writeDown(parts, account, callId, placement, order);
+  await dial(parts, live, order);
+  return view(parts, live.journal.call);
+}
 
 function check(account: Account, { to, from, message, purpose }: Placement): { to: string; from: string } {
   const number = requireE164(to, "to");
@@ -69,22 +77,15 @@ function check(account: Account, { to, from, message, purpose }: Placement): { t
   return { to: number, from: own };
 }
 
-async function existing(parts: CallParts, callId: string | undefined): Promise<CallSummary> {
-  const call =
-    callId === undefined ? undefined : (parts.calls.get(callId)?.journal.call ?? (await parts.store.call(callId)));
-  if (!call) throw new CallNotFoundError(callId ?? "that this request placed before");
-  return view(parts, call);
-}
-
 async function writeDown(
   parts: CallParts,
   account: Account,
+  callId: string,
   { message, purpose }: Placement,
   order: { to: string; from: string },
 ) {
   const identity = await parts.identifyCallee(account, order.to);
   const { agentId, sessionKey, principal } = identity.route;
-  const callId = newCallId();
   const journal = openJournal(parts, callId);
   await journal.write(
     {

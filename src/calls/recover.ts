@@ -1,7 +1,6 @@
 import type { Call } from "../core/call.ts";
 import type { Account } from "./account.ts";
-import type { CallParts } from "./desk.ts";
-import { CallJournal } from "./journal.ts";
+import { type CallParts, openJournal } from "./desk.ts";
 
 /**
  * Closes the calls that an earlier process left open, by the carrier's truth: one that still lives there is hung up,
@@ -15,17 +14,9 @@ export async function closeLeftovers(parts: CallParts, account: Account, signal:
   }
 }
 
-async function close(
-  { store, clock, logger, feed }: CallParts,
-  account: Account,
-  call: Call,
-  signal: AbortSignal,
-): Promise<void> {
-  const entries = await store.journal(call.id);
-  const journal = new CallJournal(
-    { callId: call.id, store, clock, logger, onDurable: (entry) => feed.publish(call.id, entry) },
-    { call, seq: entries.at(-1)?.seq ?? 0 },
-  );
+async function close(parts: CallParts, account: Account, call: Call, signal: AbortSignal): Promise<void> {
+  const { store, logger } = parts;
+  const journal = openJournal(parts, call.id, { call, seq: (await store.journal(call.id)).at(-1)?.seq ?? 0 });
   const state =
     call.legId === undefined ? undefined : await account.carrier.fetchState(call.legId, signal).catch(() => undefined);
   if (call.legId !== undefined && state?.state !== "ended") {

@@ -45,6 +45,8 @@ export interface World {
   /** Base URL of our listener. */
   readonly url: string;
   readonly account: Record<string, unknown>;
+  /** Which public base URL leads to which loopback address. */
+  readonly routes: Record<string, string>;
   stop(): Promise<void>;
 }
 
@@ -91,6 +93,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     stateDir,
     url,
     account,
+    routes,
     async stop() {
       await plugin.stop();
       await phones.stop();

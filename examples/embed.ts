@@ -1,0 +1,15 @@
+import { standaloneHost, VoiceChannelPlugin, type VoiceConfig } from "openclaw-voice-channel";
+
+/** Answers the phone for an agent of your own: `ask` is whatever can answer a question. */
+export async function answerThePhone(
+  config: VoiceConfig,
+  ask: (question: string) => Promise<string>,
+  stateDir: string,
+) {
+  const host = standaloneHost({ consult: ({ question }) => ask(question) });
+  const voice = new VoiceChannelPlugin({ config, host, stateDir });
+  voice.on("transcript", ({ speaker, text }) => console.log(`${speaker}: ${text}`));
+  voice.on("ended", ({ endReason }) => console.log(`The call is over: ${endReason}`));
+  await voice.start();
+  return voice; // when you are done: await voice.stop()
+}
