@@ -15,7 +15,7 @@ export async function demo({ out, json = false }: { out: string; json?: boolean 
     `Memory before: ${shown(files.memoryBefore)}`,
     `Memory after:  ${shown(files.memoryAfter)}`,
     "",
-    "Next: put your Twilio and OpenAI keys into .env (see .env.example) and run: npm start",
+    'Next: your own number. README.md says how, under "With Twilio and OpenAI".',
   ]) {
     terminal.out(line);
   }
