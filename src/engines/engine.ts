@@ -55,6 +55,8 @@ export interface EngineEvents {
   turnCommitted: [turn: { itemId: string }];
   /** Words of the caller. Arrives late, possibly after the answer to them. */
   callerWords: [words: { itemId: string; text: string; final: boolean }];
+  /** A turn of the caller was not written down and will not be. */
+  callerWordsFailed: [turn: { itemId: string }];
   /** Words of the agent as generated, whether heard or not: the whole text so far. */
   agentWords: [words: { responseId: string; itemId: string; text: string; final: boolean }];
   responseStarted: [response: { responseId: string; cause: ResponseCause | "engine" }];

@@ -203,6 +203,7 @@ export class OpenAIRealtimeSession implements EngineSession {
         return;
       case "conversation.item.input_audio_transcription.failed":
         this.#callerWords.delete(event.item_id);
+        this.#events.emit("callerWordsFailed", { itemId: event.item_id });
         this.#events.emit(
           "fault",
           refusal(event.error.code ?? "transcription_failed", event.error.message ?? "a turn was not transcribed."),

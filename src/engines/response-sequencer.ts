@@ -94,7 +94,9 @@ export class ResponseSequencer {
    */
   refused(eventId: string, busy: boolean): boolean {
     const running = this.#running;
-    if (running?.eventId !== eventId || running.responseId !== undefined) return false;
+    if (running?.eventId !== eventId) return false;
+    // The response that came meanwhile, and was taken for the ordered one, is what keeps the engine busy.
+    if (running.responseId !== undefined) this.#foreignId = running.responseId;
     this.#running = undefined;
     if (busy && !running.stopped) {
       this.#waiting.unshift(running.order);
