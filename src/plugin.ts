@@ -248,7 +248,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     if (!account) return this.#accounts.running.length > 0 ? this.#listen() : undefined;
     await this.#listen();
     // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
-    await Promise.all([account.carrier.warmUp(), account.engine.warmUp(), this.#contexts.warmUp()]);
+    await Promise.all([account.carrier.warmUp(), account.engine.warmUp()]);
     this.#inBackground(closeLeftovers(this.#parts, account, this.#stopping.signal));
     this.#inBackground(this.#resume(account));
   }
