@@ -9,7 +9,7 @@ export interface CarrierCapabilities {
 /** A request as it arrived on our listener, before anybody believes it. */
 export interface RawRequest {
   readonly method: string;
-  /** Path and query as requested, such as `/twilio/default/voice?call=call_1`. */
+  /** Path and query as requested, such as `/<carrier>/default/voice?call=call_1`. */
   readonly path: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | undefined>>;

@@ -97,6 +97,13 @@ export type CallEvent = At &
     /** Gated: written before the carrier is asked to hang up. */
     | { readonly type: "end.requested"; readonly reason: EndReason }
     | { readonly type: "call.ended"; readonly reason: EndReason; readonly longestSilenceMs: number }
+    /** Gated: a call that the engine's provider offered is declined. It stands in a journal of its own, without a call. */
+    | {
+        readonly type: "offer.declined";
+        readonly accountId: string;
+        readonly engineCallId: string;
+        readonly sipStatus: number;
+      }
     /** After the call: its transcript stands in the person's session. */
     | { readonly type: "session.recorded"; readonly how: string; readonly rows: number }
     /** After the call: the daily file holds its note. */

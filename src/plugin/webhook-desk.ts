@@ -68,7 +68,7 @@ export function createWebhookDesk(parts: CallParts, accounts: AccountBook, stopp
 
     async engineWebhook(body, headers) {
       if (stopping.aborted) throw new NotRunningError();
-      for (const { engine } of accounts.running) {
+      for (const { id: accountId, engine } of accounts.running) {
         const message = await engine.webhooks?.read(body, headers).catch((error: unknown) => {
           if (error instanceof InvalidSignatureError) return undefined; // another account's, perhaps
           throw error;
@@ -77,7 +77,10 @@ export function createWebhookDesk(parts: CallParts, accounts: AccountBook, stopp
         const now = clock.now();
         const claim = await store.claim(`engine:${message.key}`, now, now + ENGINE_RETRIES_MS);
         if (!claim.first || !("engineCallId" in message)) return;
-        await engine.webhooks.decline(message.engineCallId, BUSY_HERE, AbortSignal.timeout(DECLINE_WITHIN_MS));
+        const { engineCallId } = message;
+        const declined = { type: "offer.declined", accountId, engineCallId, sipStatus: BUSY_HERE } as const;
+        await store.append(`offer_${engineCallId}`, [{ ...declined, atMs: Math.round(now) }]);
+        await engine.webhooks.decline(engineCallId, BUSY_HERE, AbortSignal.timeout(DECLINE_WITHIN_MS));
         return;
       }
       throw new InvalidSignatureError("no account's webhook secret fits.");

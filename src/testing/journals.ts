@@ -148,6 +148,13 @@ function eventsByType(callId: fc.Arbitrary<string>): { [Type in CallEvent["type"
       ok: fc.boolean(),
       durationMs: durations(),
     }),
+    "offer.declined": fc.record({
+      type: type("offer.declined"),
+      atMs,
+      accountId: fc.constantFrom("default", "support"),
+      engineCallId: words(),
+      sipStatus: fc.integer({ min: 400, max: 699 }),
+    }),
     "dtmf.received": fc.record({ type: type("dtmf.received"), atMs, digit: fc.constantFrom(..."0123456789*#") }),
     "fault.noted": fc.record({ type: type("fault.noted"), atMs, code: words(), message: words() }),
     "end.requested": fc.record({ type: type("end.requested"), atMs, reason }),
