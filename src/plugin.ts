@@ -86,8 +86,11 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   readonly #stopping = new AbortController();
   /** Work that goes on outside any call: it is waited for at the end. */
   readonly #background = new Set<Promise<void>>();
+  /** Accounts that have been here, also those that left: their calls are this process's own. */
+  readonly #joined = new Set<string>();
   #listener: Listener | undefined;
   #opening: Promise<void> | undefined;
+  #started: Promise<void> | undefined;
   #running = false;
   #stopped: Promise<void> | undefined;
 
@@ -136,13 +139,13 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   }
 
   /** Opens the store and, with the first account, the listener. @throws StoreError @throws PortTakenError */
-  async start(): Promise<void> {
-    if (this.#running) return;
-    if (this.#stopping.signal.aborted) throw new NotRunningError();
-    await this.#store.start();
-    this.#running = true;
-    if (!this.#config.settings.enabled) return;
-    for (const [id, parsed] of this.#config.accounts) await this.#join(id, parsed);
+  start(): Promise<void> {
+    this.#started ??= this.#start().catch((error: unknown) => {
+      this.#started = undefined; // what was missing may be there later
+      this.#running = false;
+      throw error;
+    });
+    return this.#started;
   }
 
   /**
@@ -241,7 +244,18 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     yield* this.#parts.feed.follow(this.#store, callId, afterSeq, live, signal);
   }
 
+  async #start(): Promise<void> {
+    if (this.#stopping.signal.aborted) throw new NotRunningError();
+    await this.#store.start();
+    this.#running = true;
+    if (!this.#config.settings.enabled) return;
+    for (const [id, parsed] of this.#config.accounts) await this.#join(id, parsed);
+  }
+
   async #join(accountId: string, parsed: ParsedAccount): Promise<void> {
+    // Looked up before the account takes calls: whatever is open or unfinished now is an earlier process's.
+    const left = this.#joined.has(accountId) ? undefined : await this.#leftovers(accountId);
+    this.#joined.add(accountId);
     const account = this.#accounts.set(accountId, parsed);
     const { problem } = this.#accountStatus(accountId);
     if (problem !== undefined) this.#logger.error("An account does not run.", { accountId, problem });
@@ -249,8 +263,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     await this.#listen();
     // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
     await Promise.all([account.carrier.warmUp(), account.engine.warmUp()]);
-    this.#inBackground(closeLeftovers(this.#parts, account, this.#stopping.signal));
-    this.#inBackground(this.#resume(account));
+    if (left) this.#inBackground(this.#finish(account, left));
   }
 
   /** Opens the listener, once: one per process, whoever asks. */
@@ -309,10 +322,18 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#inBackground(afterwards.finally(() => this.#parts.feed.close(live.id)));
   }
 
-  /** Finishes what an earlier process did not get done after its calls. */
-  async #resume(account: Account): Promise<void> {
-    const { calls } = await this.#store.calls({ accountId: account.id, only: "unfinished", limit: 500 });
-    for (const call of calls) {
+  async #leftovers(accountId: string): Promise<Leftovers> {
+    const [open, unfinished] = await Promise.all([
+      this.#store.calls({ accountId, only: "open", limit: 500 }),
+      this.#store.calls({ accountId, only: "unfinished", limit: 500 }),
+    ]);
+    return { open: open.calls, unfinished: unfinished.calls };
+  }
+
+  /** Closes the calls that an earlier process left open, then does what it did not get done after its calls. */
+  async #finish(account: Account, { open, unfinished }: Leftovers): Promise<void> {
+    const closed = await closeLeftovers(this.#parts, account, open);
+    for (const call of [...unfinished, ...closed]) {
       if (this.#stopping.signal.aborted) return;
       const journal = openJournal(this.#parts, call.id, { call, seq: 0 });
       await this.#handler.afterwards(journal, account, this.#stopping.signal);
@@ -372,6 +393,12 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
 }
 
 // --- Internal helpers ---
+
+/** Calls of an earlier process. */
+interface Leftovers {
+  readonly open: readonly Call[];
+  readonly unfinished: readonly Call[];
+}
 
 const inbound = (account: Account, number: string) => ({ ...person(account, number), direction: "inbound" as const });
 const outbound = (account: Account, number: string) => ({ ...person(account, number), direction: "outbound" as const });

@@ -142,7 +142,8 @@ export class MediaBridge {
     if (this.#leg && this.#pacer.waiting) this.#send(nowMs);
     if (this.#leg && nowMs - this.#lastFrameAtMs > DEAD_AFTER_MS) {
       this.#leg.close();
-      return this.#legClosed("lost");
+      this.#legClosed("lost");
+      return;
     }
     for (const item of this.#playout.takeFinished(nowMs)) this.#parts.onHeard(item);
   }

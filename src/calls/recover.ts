@@ -4,17 +4,18 @@ import { type CallParts, openJournal } from "./desk.ts";
 
 /**
  * Closes the calls that an earlier process left open, by the carrier's truth: one that still lives there is hung up,
- * one that is over gets the carrier's reason. Without this they would count as live for ever.
+ * one that is over gets the carrier's reason. Without this they would count as live for ever. Says how they ended.
  */
-export async function closeLeftovers(parts: CallParts, account: Account, signal: AbortSignal): Promise<void> {
-  const { calls } = await parts.store.calls({ accountId: account.id, only: "open", limit: 500 });
+export async function closeLeftovers(parts: CallParts, account: Account, calls: readonly Call[]): Promise<Call[]> {
+  const closed: Call[] = [];
   for (const call of calls) {
-    if (signal.aborted) return;
-    if (!parts.calls.get(call.id)) await close(parts, account, call, signal);
+    if (parts.stopping.aborted) break;
+    closed.push(await close(parts, account, call, parts.stopping));
   }
+  return closed;
 }
 
-async function close(parts: CallParts, account: Account, call: Call, signal: AbortSignal): Promise<void> {
+async function close(parts: CallParts, account: Account, call: Call, signal: AbortSignal): Promise<Call> {
   const { store, logger } = parts;
   const journal = openJournal(parts, call.id, { call, seq: (await store.journal(call.id)).at(-1)?.seq ?? 0 });
   const state =
@@ -30,4 +31,5 @@ async function close(parts: CallParts, account: Account, call: Call, signal: Abo
   const reason = call.endRequested ?? (state?.state === "ended" ? state.reason : undefined) ?? "lost";
   await journal.write({ type: "call.ended", reason, longestSilenceMs: 0 });
   logger.info("A call left open by an earlier process was closed.", { callId: call.id, reason });
+  return journal.call;
 }

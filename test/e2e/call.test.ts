@@ -1,19 +1,15 @@
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ruleMind } from "../../src/testing/speech-model/index.ts";
-import { ANN, OUR_NUMBER, startWorld, type World } from "./world.ts";
+import { ANN, OUR_NUMBER, types, worlds } from "./world.ts";
 
-let world: World | undefined;
-afterEach(async () => {
-  await world?.stop();
-  world = undefined;
-});
+const world = worlds();
 
 test("a person rings, is greeted once, asks, is answered, and hangs up", async () => {
-  world = await startWorld({
+  const { phones, nextEnd } = await world({
     mind: ruleMind([{ when: /open/i, say: "We are open from nine to five." }]),
   });
-  const ended = new Promise((resolve) => world?.plugin.once("ended", resolve));
-  const call = world.phones.ring({
+  const ending = nextEnd();
+  phones.ring({
     from: ANN,
     to: OUR_NUMBER,
     script: async (line) => {
@@ -22,21 +18,12 @@ test("a person rings, is greeted once, asks, is answered, and hangs up", async (
       await line.hearReply();
     },
   });
-  const report = await call.ended;
-  const summary = (await ended) as { callId: string };
-  const details = await world.plugin.call(summary.callId);
-  const words = details.transcript.map(({ speaker, text }) => `${speaker}: ${text}`);
-  console.log(
-    report.twiml,
-    report.errors,
-    report.heardSegments,
-    report.requests.map((r) => [r.url, r.status]),
-    details,
-  );
-  expect(words).toEqual([
+  const call = await ending;
+  expect(call.words).toEqual([
     "agent: Hello, this is Nia.",
     "caller: When are you open?",
     "agent: We are open from nine to five.",
   ]);
-  expect(details).toMatchObject({ state: "ended", endReason: "caller_hangup", direction: "inbound" });
+  expect(call).toMatchObject({ state: "ended", endReason: "caller_hangup", direction: "inbound" });
+  expect(types(call).filter((type) => type === "call.ended")).toHaveLength(1);
 });

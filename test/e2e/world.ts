@@ -1,10 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Clock, systemClock } from "../../src/core/clock.ts";
+import { afterAll, afterEach, expect, vi } from "vitest";
+import type { CallSummary } from "../../src/core/call.ts";
+import { type Clock, systemClock, type Timer } from "../../src/core/clock.ts";
+import type { JournalEntry } from "../../src/core/events.ts";
 import { type StandaloneHostOptions, standaloneHost } from "../../src/hosts/standalone.ts";
 import { silentLogger } from "../../src/logger.ts";
-import { VoiceChannelPlugin } from "../../src/plugin.ts";
+import { type VoiceChannelOptions, VoiceChannelPlugin } from "../../src/plugin.ts";
+import type { Store } from "../../src/stores/store.ts";
 import { scriptEars, taughtVoice } from "../../src/testing/ears.ts";
 import {
   type PhoneNetwork,
@@ -21,7 +25,11 @@ import { fliteVoice } from "../../src/testing/voice.ts";
 
 export const OUR_NUMBER = "+15550001234";
 export const ANN = "+15550005678";
+export const BOB = "+15550009999";
 export const PUBLIC_URL = "https://voice.example.com";
+export const GREETING = "Hello, this is Nia.";
+
+const FINAL = ["completed", "busy", "failed", "no-answer", "canceled"];
 
 export interface WorldOptions {
   readonly mind: Mind;
@@ -32,7 +40,8 @@ export interface WorldOptions {
   readonly host?: StandaloneHostOptions;
   readonly model?: Partial<SpeechModelOptions>;
   readonly phones?: Partial<PhoneNetworkOptions>;
-  readonly tools?: ConstructorParameters<typeof VoiceChannelPlugin>[0]["tools"];
+  readonly tools?: VoiceChannelOptions["tools"];
+  readonly store?: Store;
 }
 
 /** A telephone network, a speech model and our plugin between them, all over real sockets on loopback. */
@@ -44,18 +53,50 @@ export interface World {
   readonly stateDir: string;
   /** Base URL of our listener. */
   readonly url: string;
-  readonly account: Record<string, unknown>;
-  /** Which public base URL leads to which loopback address. */
+  /** Where the network delivers requests to a public URL. */
   readonly routes: Record<string, string>;
+  readonly account: Record<string, unknown>;
+  /** A further plugin over the same state, with the same clock; whoever makes it stops it. */
+  another(options?: Partial<VoiceChannelOptions>): VoiceChannelPlugin;
+  /** Lets the network reach a plugin's listener as the public URL. */
+  routeTo(plugin: VoiceChannelPlugin): Promise<void>;
+  /** The next call that ends, with its journal. */
+  nextEnd(): Promise<EndedCall>;
+  /** Stops everything and fails when anything is left. */
   stop(): Promise<void>;
 }
 
+export interface EndedCall extends CallSummary {
+  /** `speaker: text` of each turn; a cut turn ends in a dash. */
+  readonly words: readonly string[];
+  readonly journal: readonly JournalEntry[];
+}
+
+const ears = scriptEars();
+const flite = fliteVoice();
+const voice = taughtVoice(flite, ears);
+
+/** Starts worlds that end with their test; what is left of one then fails that test. */
+export function worlds(): (options: WorldOptions) => Promise<World> {
+  const open: World[] = [];
+  afterEach(async () => {
+    for (const world of open.splice(0)) await world.stop();
+  });
+  afterAll(() => flite.close());
+  return async (options) => {
+    const world = await startWorld(options);
+    open.push(world);
+    return world;
+  };
+}
+
 export async function startWorld(options: WorldOptions): Promise<World> {
+  const baseline = sockets();
   const clock = systemClock({ speed: options.speed ?? 5 });
+  const watched = watchTimers(clock);
   const stateDir = await mkdtemp(join(tmpdir(), "voice-world-"));
-  const ears = scriptEars();
-  const flite = fliteVoice();
-  const voice = taughtVoice(flite, ears);
+  // The voice's thread starts once; what a call would wait for otherwise is no part of the call.
+  await Promise.all([voice.speak(GREETING, { speaker: "slt" }), voice.speak("Hello?")]);
   const model = await startSpeechModel({ clock, voice, ears, mind: options.mind, apiKey: "sk-test", ...options.model });
   const routes: Record<string, string> = {};
   const phones = await startPhoneNetwork({ clock, voice, routes, ...options.phones });
@@ -63,43 +104,113 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     number: OUR_NUMBER,
     carrier: { accountSid: phones.accountSid, authToken: phones.authToken, apiBaseUrl: phones.url },
     engine: { apiKey: "sk-test", baseUrl: model.url },
-    persona: { name: "Nia", greeting: "Hello, this is Nia." },
+    persona: { name: "Nia", greeting: GREETING },
     allowFrom: [ANN],
     ...options.account,
   };
-  const plugin = new VoiceChannelPlugin({
-    config: {
-      publicUrl: PUBLIC_URL,
-      listen: { port: 0 },
-      store: "memory",
-      accounts: { default: account },
-      ...options.settings,
-    },
-    stateDir,
-    clock,
-    host: standaloneHost({ logger: silentLogger, ...options.host }),
-    ...(options.tools && { tools: options.tools }),
-  });
+  const settings = {
+    publicUrl: PUBLIC_URL,
+    listen: { port: 0 },
+    store: "memory",
+    accounts: { default: account },
+    ...options.settings,
+  };
+  const another = (more: Partial<VoiceChannelOptions> = {}) =>
+    new VoiceChannelPlugin({
+      config: settings,
+      stateDir,
+      clock: watched.clock,
+      host: standaloneHost({ logger: silentLogger, ...options.host }),
+      ...(options.tools && { tools: options.tools }),
+      ...(options.store && { store: options.store }),
+      ...more,
+    });
+  const routeTo = async (target: VoiceChannelPlugin): Promise<void> => {
+    const { listening } = await target.status();
+    routes[PUBLIC_URL] = `http://127.0.0.1:${listening?.port}`;
+  };
+  const plugin = another();
   await plugin.start();
-  const { listening } = await plugin.status();
-  const url = `http://127.0.0.1:${listening?.port}`;
-  routes[PUBLIC_URL] = url;
+  await routeTo(plugin);
   phones.addNumber(OUR_NUMBER, { voiceUrl: `${PUBLIC_URL}/twilio/default/voice` });
+
   return {
     clock,
     phones,
     model,
     plugin,
     stateDir,
-    url,
     account,
+    another,
     routes,
+    routeTo,
+    url: routes[PUBLIC_URL] as string,
+    nextEnd: () =>
+      new Promise((resolve) => {
+        plugin.once("ended", (call) => void ended(plugin, call).then(resolve));
+      }),
     async stop() {
       await plugin.stop();
-      await phones.stop();
-      await model.stop();
-      await flite.close();
+      const unfinished = phones.calls.filter(({ status }) => !FINAL.includes(status)).map(({ sid }) => sid);
+      const { liveCalls } = await plugin.status();
+      await Promise.all([phones.stop(), model.stop()]);
       await rm(stateDir, { recursive: true, force: true });
+      expect({ unfinished, liveCalls }).toEqual({ unfinished: [], liveCalls: 0 });
+      await vi.waitFor(() => expect(watched.running()).toEqual([]), { timeout: 1_000 });
+      await vi.waitFor(() => expect(sockets()).toEqual(baseline), { timeout: 3_000 });
+    },
+  };
+}
+
+/** An ended call with its words and its journal. */
+export async function ended(plugin: VoiceChannelPlugin, call: CallSummary): Promise<EndedCall> {
+  const { transcript, ...facts } = await plugin.call(call.callId);
+  const journal: JournalEntry[] = [];
+  for await (const entry of plugin.follow(call.callId, 0, new AbortController().signal)) {
+    journal.push(entry);
+    if (entry.event.type === "memory.written") break; // the last that a call gets
+  }
+  const words = transcript.map(({ speaker, text, cut }) => `${speaker}: ${text}${cut ? " -" : ""}`);
+  return { ...facts, words, journal };
+}
+
+/** The types of the events of a journal, in order. */
+export const types = ({ journal }: EndedCall): string[] => journal.map(({ event }) => event.type);
+
+// --- Internal helpers ---
+
+/** What keeps the process busy and is a socket. */
+function sockets(): Record<string, number> {
+  const open = process.getActiveResourcesInfo().filter((name) => /^(?:TCP|TLS|Pipe)/.test(name));
+  return Object.fromEntries([...new Set(open)].sort().map((name) => [name, open.filter((o) => o === name).length]));
+}
+
+/** A clock that knows which of its timers run, and who started them. */
+function watchTimers(clock: Clock): { clock: Clock; running(): string[] } {
+  const timers = new Map<object, string>();
+  const track = (start: (done: () => void) => Timer): Timer => {
+    const key = {};
+    const timer = start(() => timers.delete(key));
+    timers.set(key, new Error("started").stack?.split("\n").slice(3, 6).join("\n") ?? "");
+    return {
+      stop() {
+        timers.delete(key);
+        timer.stop();
+      },
+    };
+  };
+  return {
+    running: () => [...timers.values()],
+    clock: {
+      now: () => clock.now(),
+      after: (delayMs, action) =>
+        track((done) =>
+          clock.after(delayMs, () => {
+            done();
+            action();
+          }),
+        ),
+      every: (periodMs, action) => track(() => clock.every(periodMs, action)),
     },
   };
 }
