@@ -139,7 +139,8 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   }
 
   /** Opens the store and, with the first account, the listener. @throws StoreError @throws PortTakenError */
-  start(): Promise<void> {
+  async start(): Promise<void> {
+    if (this.#stopping.signal.aborted) throw new NotRunningError();
     this.#started ??= this.#start().catch((error: unknown) => {
       this.#started = undefined; // what was missing may be there later
       this.#running = false;
@@ -239,13 +240,11 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   }
 
   async *follow(callId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<JournalEntry> {
-    const live = this.#parts.calls.get(callId) !== undefined;
-    if (!live) await this.#stored(callId);
-    yield* this.#parts.feed.follow(this.#store, callId, afterSeq, live, signal);
+    await this.#stored(callId);
+    yield* this.#parts.feed.follow(this.#store, callId, afterSeq, signal);
   }
 
   async #start(): Promise<void> {
-    if (this.#stopping.signal.aborted) throw new NotRunningError();
     await this.#store.start();
     this.#running = true;
     if (!this.#config.settings.enabled) return;

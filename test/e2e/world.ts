@@ -21,7 +21,7 @@ import {
   type SpeechModelOptions,
   startSpeechModel,
 } from "../../src/testing/speech-model/index.ts";
-import { fliteVoice } from "../../src/testing/voice.ts";
+import { fliteVoice, type Voice } from "../../src/testing/voice.ts";
 
 export const OUR_NUMBER = "+15550001234";
 export const ANN = "+15550005678";
@@ -49,6 +49,7 @@ export interface World {
   readonly clock: Clock;
   readonly phones: PhoneNetwork;
   readonly model: SpeechModel;
+  readonly voice: Voice;
   readonly plugin: VoiceChannelPlugin;
   readonly stateDir: string;
   /** Base URL of our listener. */
@@ -138,6 +139,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     clock,
     phones,
     model,
+    voice,
     plugin,
     stateDir,
     account,
