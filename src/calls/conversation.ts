@@ -168,8 +168,9 @@ export class Conversation {
 
   #callerStarted(itemId: string, atInputMs: number): void {
     const now = this.#parts.clock.now();
-    this.#callerSpeech.set(itemId, { startedAtMs: this.#bridge.inputStartedAtMs + atInputMs, endedAtMs: now });
-    this.#bridge.silence.callerStarted(now);
+    const startedAtMs = this.#bridge.inputStartedAtMs + atInputMs;
+    this.#callerSpeech.set(itemId, { startedAtMs, endedAtMs: now });
+    this.#bridge.silence.callerStarted(startedAtMs, now);
     this.#parts.journal.note({ type: "speech.started", speaker: "caller" });
     this.#interrupt();
   }
@@ -266,6 +267,7 @@ export class Conversation {
     emit("toolCalled", { toolCallId: run.toolCallId, name: run.name }, this.#summary());
     const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
     const output = await runTool(run, { tools: tools(), journal, clock, logger, facts, signal: this.#over.signal });
+    this.#bridge.silence.toolFinished(clock.now());
     if (!this.#over.signal.aborted) session.giveToolResult(run.toolCallId, output);
   }
 

@@ -68,6 +68,7 @@ export function goLive(parts: CallParts, account: Account, journal: CallJournal)
     timers: [],
   };
   parts.calls.add(live);
+  parts.feed.open(live.id);
   return live;
 }
 

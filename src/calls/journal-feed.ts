@@ -4,6 +4,18 @@ import type { Store } from "../stores/store.ts";
 /** Passes durable journal entries to whoever follows a call. */
 export class JournalFeed {
   readonly #followers = new Map<string, Set<Follower>>();
+  /** Calls of which more may come. */
+  readonly #open = new Set<string>();
+
+  /** A call begins: its followers wait for more until `close`. */
+  open(callId: string): void {
+    this.#open.add(callId);
+  }
+
+  /** Whether more may come for a call. */
+  isOpen(callId: string): boolean {
+    return this.#open.has(callId);
+  }
 
   /** An entry of a call is durable. */
   publish(callId: string, entry: JournalEntry): void {
@@ -12,19 +24,14 @@ export class JournalFeed {
 
   /** Nothing more will come for a call. */
   close(callId: string): void {
+    this.#open.delete(callId);
     for (const follower of this.#followers.get(callId) ?? []) follower.end();
   }
 
   /** Past entries from the store, then new ones as they become durable, each once and in order. */
-  async *follow(
-    store: Store,
-    callId: string,
-    afterSeq: number,
-    live: boolean,
-    signal: AbortSignal,
-  ): AsyncGenerator<JournalEntry> {
+  async *follow(store: Store, callId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<JournalEntry> {
     const follower = new Follower(signal);
-    if (live) this.#add(callId, follower);
+    if (this.isOpen(callId)) this.#add(callId, follower);
     else follower.end();
     try {
       let last = afterSeq;

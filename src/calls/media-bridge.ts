@@ -1,4 +1,4 @@
-import { isAudible } from "../audio/g711.ts";
+import { FRAME_MS, isAudible } from "../audio/g711.ts";
 import { Pacer } from "../audio/pacer.ts";
 import type { MediaLeg, MediaListener } from "../carriers/carrier.ts";
 import type { Clock } from "../core/clock.ts";
@@ -11,6 +11,8 @@ import type { Ticker } from "./ticker.ts";
 const KEPT_FRAMES = 500;
 /** Carriers send a frame every 20 ms, also of silence: without any for so long the connection is dead, though open. */
 const DEAD_AFTER_MS = 8_000;
+/** How late a caller's frame is believed to come at most. */
+const MOST_JITTER_MS = 200;
 /** Agent audio is thrown away rather than queued without bound when the carrier does not take it. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
@@ -35,7 +37,9 @@ export class MediaBridge {
   #leg: MediaLeg | undefined;
   #session: EngineSession | undefined;
   #kept: Buffer[] = [];
-  #firstFrameAtMs: number | undefined;
+  /** When frame 0 of the caller was due, by the frame that came with the least delay; unset before the first. */
+  #inputStartMs: number | undefined;
+  #frames = 0;
   #lastFrameAtMs = 0;
   #legClosedAtMs: number | undefined;
   #leaveTicker: (() => void) | undefined;
@@ -56,7 +60,7 @@ export class MediaBridge {
 
   /** When the caller's first frame came; the engine counts its input from there. */
   get inputStartedAtMs(): number {
-    return this.#firstFrameAtMs ?? this.#parts.clock.now();
+    return this.#inputStartMs ?? this.#parts.clock.now();
   }
 
   /** Whether the caller hears the agent, or will in a moment. */
@@ -127,9 +131,13 @@ export class MediaBridge {
 
   #fromCaller(base64: Buffer): void {
     const now = this.#parts.clock.now();
-    this.#firstFrameAtMs ??= now;
+    this.#frames += 1;
+    const sinceStartMs = this.#frames * FRAME_MS;
+    this.#inputStartMs = Math.min(this.#inputStartMs ?? now, now - sinceStartMs);
     this.#lastFrameAtMs = now;
-    this.silence.callerFrame(isAudible(Buffer.from(base64.toString("latin1"), "base64")), now);
+    // A frame that came late was spoken on time; frames that were lost are not counted, hence the bound.
+    const endedAtMs = Math.max(this.#inputStartMs + sinceStartMs, now - MOST_JITTER_MS);
+    this.silence.callerFrame(isAudible(Buffer.from(base64.toString("latin1"), "base64")), endedAtMs);
     if (this.#session) {
       this.#session.sendAudio(base64);
     } else {

@@ -13,6 +13,8 @@ export class SilenceMeter {
   #audibleAtMs: number[] = [];
   #lastAudibleEndMs = 0;
   #callerHeardUntilMs = 0;
+  #callerSpeaks = false;
+  #toolsRunning = 0;
 
   /** When the caller's last audible frame ended. */
   get callerHeardUntilMs(): number {
@@ -30,22 +32,34 @@ export class SilenceMeter {
     if (audible) this.#callerHeardUntilMs = nowMs;
   }
 
-  /** The caller has taken the turn. */
-  callerStarted(nowMs: number): void {
+  /** The caller has taken the turn, with speech that began at `spokeFromMs`: until then they waited. */
+  callerStarted(spokeFromMs: number, nowMs: number): void {
     this.#settle(nowMs);
+    this.#callerSpeaks = true;
+    if (this.#waitingSinceMs === undefined) return;
+    // What follows our own words belongs to the caller; only a caller who still waits is kept waiting.
+    this.#longestMs = Math.max(this.#longestMs, spokeFromMs - this.#waitingSinceMs);
     this.#waitingSinceMs = undefined;
   }
 
   /** The caller has given the turn back: they wait since their last audible frame. */
   callerStopped(nowMs: number): void {
     this.#settle(nowMs);
+    this.#callerSpeaks = false;
     this.#waitingSinceMs = Math.max(this.#callerHeardUntilMs, Math.min(this.#lastAudibleEndMs, nowMs));
   }
 
-  /** A tool began to run: whoever hears nothing while it does, waits. */
+  /** A tool began to run: whoever hears nothing while it does, waits, also after words that bridge the time. */
   toolStarted(nowMs: number): void {
     this.#settle(nowMs);
-    this.#waitingSinceMs ??= Math.max(nowMs, this.#lastAudibleEndMs);
+    this.#toolsRunning += 1;
+    if (!this.#callerSpeaks) this.#waitingSinceMs ??= nowMs;
+  }
+
+  /** A tool has its result. */
+  toolFinished(nowMs: number): void {
+    this.#settle(nowMs);
+    this.#toolsRunning -= 1;
   }
 
   /** Pieces were handed to the carrier. */
@@ -82,6 +96,7 @@ export class SilenceMeter {
         this.#waitingSinceMs = undefined;
       }
       this.#lastAudibleEndMs = startsAtMs + FRAME_MS;
+      if (this.#toolsRunning > 0 && !this.#callerSpeaks) this.#waitingSinceMs = this.#lastAudibleEndMs;
     }
     if (played > 0) this.#audibleAtMs.splice(0, played);
   }

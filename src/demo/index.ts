@@ -3,19 +3,11 @@ import { join, resolve } from "node:path";
 import { sleep, systemClock } from "../core/clock.ts";
 import { type CallDetails, standaloneHost, VoiceChannelPlugin } from "../index.ts";
 import { jsonLogger } from "../logger.ts";
-import {
-  type CallReport,
-  type Ears,
-  fliteVoice,
-  type PhoneNetwork,
-  pocketsphinxEars,
-  pocketsphinxInstalled,
-  type SpeechModel,
-  scriptEars,
-  startPhoneNetwork,
-  startSpeechModel,
-  taughtVoice,
-} from "../testing/index.ts";
+import { type Ears, scriptEars, taughtVoice } from "../testing/ears.ts";
+import { type CallReport, type PhoneNetwork, startPhoneNetwork } from "../testing/phone-network/index.ts";
+import { pocketsphinxEars, pocketsphinxInstalled } from "../testing/pocketsphinx.ts";
+import { type SpeechModel, startSpeechModel } from "../testing/speech-model/index.ts";
+import { fliteVoice } from "../testing/voice.ts";
 import { ANSWER, caller, LINES, mind } from "./script.ts";
 
 /** What a demonstration may be told. */
@@ -49,7 +41,7 @@ const ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** What the agent wrote down earlier the same day, in the form of its daily file. */
 const EARLIER = "## 08:10 Telegram\n\n- Ann's flight to San Francisco was moved to 9:40 tomorrow.\n";
 /** The agent behind the voice takes its time, as agents do. */
-const CONSULT_MS = 2_000;
+const CONSULT_MS = 2_600;
 
 /** Holds one whole phone call with real sound over real sockets: no account, no key, nothing but this machine. */
 export async function runDemo({ out, print }: DemoOptions): Promise<DemoResult> {

@@ -1,4 +1,5 @@
-import { type Mind, type PersonScript, ruleMind } from "../testing/index.ts";
+import type { PersonScript } from "../testing/phone-network/index.ts";
+import { type Mind, ruleMind } from "../testing/speech-model/index.ts";
 
 /** What the simulated caller says; the recogniser, where there is one, listens for these lines. */
 export const LINES = {

@@ -68,15 +68,15 @@ export class SqliteCalls {
   calls({ accountId, caller, only, limit, after }: PageQuery): Verbs["calls"]["result"] {
     const conditions = ["last_seq >= 0"];
     const values: (string | number)[] = [];
-    const require = (condition: string, ...bound: (string | number)[]): void => {
+    const narrow = (condition: string, ...bound: (string | number)[]): void => {
       conditions.push(condition);
       values.push(...bound);
     };
-    if (accountId !== undefined) require("account_id = ?", accountId);
-    if (caller !== undefined) require("caller = ?", caller);
-    if (only === "open") require("state <> 'ended'");
-    if (only === "unfinished") require("unfinished = 1");
-    if (after) require("(created_at_ms, id) < (?, ?)", after.createdAtMs, after.id);
+    if (accountId !== undefined) narrow("account_id = ?", accountId);
+    if (caller !== undefined) narrow("caller = ?", caller);
+    if (only === "open") narrow("state <> 'ended'");
+    if (only === "unfinished") narrow("unfinished = 1");
+    if (after) narrow("(created_at_ms, id) < (?, ?)", after.createdAtMs, after.id);
     const rows = this.#database
       .prepare(`
         SELECT id, created_at_ms AS createdAtMs, last_seq, snapshot FROM calls

@@ -1,12 +1,7 @@
 export type { ModelItem } from "./conversation.ts";
 export type { Faults } from "./faults.ts";
 export { gullible, type Mind, type MindAction, type Rule, ruleMind, type ToolResult, type Turn } from "./mind.ts";
-export type { RestRequest } from "./rest.ts";
 export { type SpeechModel, type SpeechModelOptions, startSpeechModel } from "./server.ts";
-export type { ModelSession, SpokenLine } from "./session.ts";
-export type { SessionConfig, TurnDetection } from "./session-config.ts";
-export type { EventPick, LoggedEvent } from "./session-log.ts";
-export type { SipCall, SipRing } from "./sip.ts";
-export { dictatedVad, energyVad, flawedVad, type VadFlaws, type VadSource, type VadVerdict } from "./vad.ts";
-export { type SignedWebhook, signWebhook } from "./webhook.ts";
-export type { JsonObject, WireEvent } from "./wire.ts";
+export type { ModelSession } from "./session.ts";
+export { dictatedVad, energyVad, flawedVad, type VadSource, type VadVerdict } from "./vad.ts";
+export { signWebhook } from "./webhook.ts";
