@@ -4,12 +4,13 @@ import { EventEmitter } from "eventemitter3";
 import { VoiceCallHandler } from "./call-handler.ts";
 import type { Account } from "./calls/account.ts";
 import type { Emit } from "./calls/conversation.ts";
-import { type CallParts, openJournal, view } from "./calls/desk.ts";
+import { type CallParts, view } from "./calls/desk.ts";
 import { Finaliser } from "./calls/finalise.ts";
+import type { CallJournal } from "./calls/journal.ts";
 import { JournalFeed } from "./calls/journal-feed.ts";
 import { type LiveCall, LiveCalls } from "./calls/live-calls.ts";
 import { placeCall } from "./calls/outbound.ts";
-import { closeLeftovers } from "./calls/recover.ts";
+import { clearLeftovers, findLeftovers } from "./calls/recover.ts";
 import { StreamTokens } from "./calls/stream-tokens.ts";
 import { Ticker } from "./calls/ticker.ts";
 import type { VoiceTool } from "./calls/tools.ts";
@@ -253,7 +254,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
 
   async #join(accountId: string, parsed: ParsedAccount): Promise<void> {
     // Looked up before the account takes calls: whatever is open or unfinished now is an earlier process's.
-    const left = this.#joined.has(accountId) ? undefined : await this.#leftovers(accountId);
+    const left = this.#joined.has(accountId) ? undefined : await findLeftovers(this.#parts, accountId);
     this.#joined.add(accountId);
     const account = this.#accounts.set(accountId, parsed);
     const { problem } = this.#accountStatus(accountId);
@@ -262,7 +263,8 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     await this.#listen();
     // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
     await Promise.all([account.carrier.warmUp(), account.engine.warmUp()]);
-    if (left) this.#inBackground(this.#finish(account, left));
+    const finish = (journal: CallJournal) => this.#handler.afterwards(journal, account, this.#stopping.signal);
+    if (left) this.#inBackground(clearLeftovers(this.#parts, account, left, finish));
   }
 
   /** Opens the listener, once: one per process, whoever asks. */
@@ -321,24 +323,6 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#inBackground(afterwards.finally(() => this.#parts.feed.close(live.id)));
   }
 
-  async #leftovers(accountId: string): Promise<Leftovers> {
-    const [open, unfinished] = await Promise.all([
-      this.#store.calls({ accountId, only: "open", limit: 500 }),
-      this.#store.calls({ accountId, only: "unfinished", limit: 500 }),
-    ]);
-    return { open: open.calls, unfinished: unfinished.calls };
-  }
-
-  /** Closes the calls that an earlier process left open, then does what it did not get done after its calls. */
-  async #finish(account: Account, { open, unfinished }: Leftovers): Promise<void> {
-    const closed = await closeLeftovers(this.#parts, account, open);
-    for (const call of [...unfinished, ...closed]) {
-      if (this.#stopping.signal.aborted) return;
-      const journal = openJournal(this.#parts, call.id, { call, seq: 0 });
-      await this.#handler.afterwards(journal, account, this.#stopping.signal);
-    }
-  }
-
   #inBackground(work: Promise<unknown>): void {
     const settled: Promise<void> = work.then(
       () => {},
@@ -392,12 +376,6 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
 }
 
 // --- Internal helpers ---
-
-/** Calls of an earlier process. */
-interface Leftovers {
-  readonly open: readonly Call[];
-  readonly unfinished: readonly Call[];
-}
 
 const inbound = (account: Account, number: string) => ({ ...person(account, number), direction: "inbound" as const });
 const outbound = (account: Account, number: string) => ({ ...person(account, number), direction: "outbound" as const });
