@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import type { CallSummary } from "../core/call.ts";
-import { CarrierUnreachableError, InvalidRequestError, NotAllowedError, VoiceError } from "../core/errors.ts";
-import type { EndReason } from "../core/events.ts";
+import {
+  CarrierRefusedError,
+  CarrierUnreachableError,
+  InvalidRequestError,
+  NotAllowedError,
+  VoiceError,
+} from "../core/errors.ts";
 import { requireE164 } from "../core/numbers.ts";
 import type { Account } from "./account.ts";
 import { type CallParts, goLive, newCallId, openJournal, view } from "./desk.ts";
@@ -127,7 +132,9 @@ async function dial(parts: CallParts, live: LiveCall, order: { to: string; from:
     } else {
       const code = error instanceof VoiceError ? error.code : "internal";
       live.journal.note({ type: "fault.noted", code, message: String(error) });
-      await parts.finaliser.end(live, { reason: refusalReason(error) });
+      await parts.finaliser.end(live, {
+        reason: error instanceof CarrierRefusedError ? error.endReason : "carrier_error",
+      });
     }
     throw error;
   }
@@ -138,8 +145,4 @@ async function reconcile(parts: CallParts, live: LiveCall): Promise<void> {
   if (live.ending || live.journal.call.answeredAtMs !== undefined) return;
   if (live.legId === undefined) return void parts.finaliser.end(live, { reason: "carrier_error" });
   await parts.finaliser.mediaEnded(live, "lost");
-}
-
-function refusalReason(error: unknown): EndReason {
-  return error instanceof VoiceError && error.code === "invalid_number" ? "invalid_number" : "carrier_error";
 }

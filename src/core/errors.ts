@@ -1,3 +1,5 @@
+import type { EndReason } from "./events.ts";
+
 /** Every stable error code; the README's table explains each with its remedy. */
 export type VoiceErrorCode =
   | "config_invalid"
@@ -132,15 +134,18 @@ export class CarrierRefusedError extends VoiceError {
   /** The carrier's own error code, for its support pages. */
   readonly carrierCode: string;
   override readonly retryable: boolean;
+  /** How a call ends that was refused so. */
+  readonly endReason: EndReason;
 
   constructor(
     carrierCode: string,
     reason: string,
     remedy: string,
-    options: ErrorOptions & { retryable?: boolean } = {},
+    options: ErrorOptions & { retryable?: boolean; endReason?: EndReason } = {},
   ) {
     super(`The carrier refused (${carrierCode}): ${reason} ${remedy}`, options);
     this.carrierCode = carrierCode;
+    this.endReason = options.endReason ?? "carrier_error";
     this.retryable = options.retryable ?? false;
   }
 }

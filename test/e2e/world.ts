@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, vi } from "vitest";
@@ -57,10 +57,12 @@ export interface World {
   /** Where the network delivers requests to a public URL. */
   readonly routes: Record<string, string>;
   readonly account: Record<string, unknown>;
-  /** A further plugin over the same state, with the same clock; whoever makes it stops it. */
+  /** A further plugin over the same state, with the same clock; it stops with the world, if not before. */
   another(options?: Partial<VoiceChannelOptions>): VoiceChannelPlugin;
   /** Lets the network reach a plugin's listener as the public URL. */
   routeTo(plugin: VoiceChannelPlugin): Promise<void>;
+  /** A copy of the state as a process that is killed now would leave it. */
+  snapshot(): Promise<string>;
   /** The next call that ends, with its journal. */
   nextEnd(): Promise<EndedCall>;
   /** Stops everything and fails when anything is left. */
@@ -96,6 +98,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const clock = systemClock({ speed: options.speed ?? 5 });
   const watched = watchTimers(clock);
   const stateDir = await mkdtemp(join(tmpdir(), "voice-world-"));
+  const folders = [stateDir];
   // The voice's thread starts once; what a call would wait for otherwise is no part of the call.
   await Promise.all([voice.speak(GREETING, { speaker: "slt" }), voice.speak("Hello?")]);
   const model = await startSpeechModel({ clock, voice, ears, mind: options.mind, apiKey: "sk-test", ...options.model });
@@ -116,8 +119,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     accounts: { default: account },
     ...options.settings,
   };
-  const another = (more: Partial<VoiceChannelOptions> = {}) =>
-    new VoiceChannelPlugin({
+  const plugins: VoiceChannelPlugin[] = [];
+  const another = (more: Partial<VoiceChannelOptions> = {}) => {
+    const made = new VoiceChannelPlugin({
       config: settings,
       stateDir,
       clock: watched.clock,
@@ -126,6 +130,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       ...(options.store && { store: options.store }),
       ...more,
     });
+    plugins.push(made);
+    return made;
+  };
   const routeTo = async (target: VoiceChannelPlugin): Promise<void> => {
     const { listening } = await target.status();
     routes[PUBLIC_URL] = `http://127.0.0.1:${listening?.port}`;
@@ -147,16 +154,22 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     routes,
     routeTo,
     url: routes[PUBLIC_URL] as string,
+    async snapshot() {
+      const copy = await mkdtemp(join(tmpdir(), "voice-copy-"));
+      folders.push(copy);
+      await cp(stateDir, copy, { recursive: true });
+      return copy;
+    },
     nextEnd: () =>
       new Promise((resolve) => {
         plugin.once("ended", (call) => void ended(plugin, call).then(resolve));
       }),
     async stop() {
-      await plugin.stop();
+      await Promise.all(plugins.map((each) => each.stop()));
       const unfinished = phones.calls.filter(({ status }) => !FINAL.includes(status)).map(({ sid }) => sid);
       const { liveCalls } = await plugin.status();
       await Promise.all([phones.stop(), model.stop()]);
-      await rm(stateDir, { recursive: true, force: true });
+      await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
       expect({ unfinished, liveCalls }).toEqual({ unfinished: [], liveCalls: 0 });
       await vi.waitFor(() => expect(watched.running()).toEqual([]), { timeout: 1_000 });
       await vi.waitFor(() => expect(sockets()).toEqual(baseline), { timeout: 3_000 });

@@ -1,4 +1,5 @@
 import { CarrierRefusedError, CarrierUnreachableError } from "../../core/errors.ts";
+import { endReason } from "./status.ts";
 
 /** What an error code of Twilio's means to whoever asked for the call, and what helps. */
 interface Meaning {
@@ -155,7 +156,11 @@ export function toVoiceError(cause: unknown, what: string): CarrierRefusedError 
     reason: error.message.endsWith(".") ? error.message : `${error.message}.`,
     remedy: `See https://www.twilio.com/docs/errors/${error.code}`,
   };
-  return new CarrierRefusedError(error.code, reason, remedy, { retryable, cause });
+  return new CarrierRefusedError(error.code, reason, remedy, {
+    retryable,
+    cause,
+    endReason: endReason({ status: "failed", direction: "outbound", errorCode: error.code }),
+  });
 }
 
 /** Whether Twilio says that a call is not live: over, never there, or for new instructions still ringing. */
