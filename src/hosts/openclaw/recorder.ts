@@ -58,7 +58,8 @@ export async function recordCall(
     return { how: "rows", rows: record.entries.length };
   } catch (cause) {
     if (cause instanceof HostError || signal.aborted) throw cause;
-    throw new HostError(`The call could not be written into session ${record.sessionKey}.`, { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new HostError(`The call could not be written into session ${record.sessionKey}: ${reason}`, { cause });
   }
 }
 
@@ -68,7 +69,7 @@ async function openSession({ runtime, clock }: RecorderParts, { agentId, session
   const known = session.getSessionEntry({ agentId, sessionKey })?.sessionId;
   if (known !== undefined) return known;
   const sessionId = randomUUID();
-  await session.upsertSessionEntry({ agentId, sessionKey, entry: { sessionId, updatedAt: clock.now() } });
+  await session.upsertSessionEntry({ agentId, sessionKey, entry: { sessionId, updatedAt: Math.round(clock.now()) } });
   return sessionId;
 }
 

@@ -107,10 +107,12 @@ export class VoiceRuntime {
     const service = this.#service;
     while (service && service === this.#service && !abortSignal.aborted) {
       try {
-        const { plugin } = await this.#opened(service);
+        const { plugin, host } = await this.#opened(service);
         if (abortSignal.aborted) return;
         const { problem } = await plugin.setAccount(account.accountId, account.raw);
-        return task.report(problem === undefined ? "ready" : { error: problem });
+        if (problem !== undefined) return task.report({ error: problem });
+        host.logger.info("The account takes calls.", { accountId: account.accountId });
+        return task.report("ready");
       } catch (error) {
         if (service !== this.#service || abortSignal.aborted) return;
         task.report({ error: error instanceof Error ? error.message : String(error) });

@@ -30,9 +30,9 @@ const NO_USAGE = {
  */
 export function transcriptRows(record: SessionRecord): readonly TranscriptRow[] {
   return [
-    userRow(record, "start", record.answeredAtMs, `[${heading(record)}]`),
+    userRow(record, "start", Math.round(record.answeredAtMs), `[${heading(record)}]`),
     ...record.entries.map(({ id, speaker, text, startMs }) => {
-      const at = record.answeredAtMs + startMs;
+      const at = Math.round(record.answeredAtMs + startMs); // the host keeps whole milliseconds only
       return speaker === "caller" ? userRow(record, id, at, text) : assistantRow(record, id, at, text);
     }),
   ];

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { OpenClawHome } from "./openclaw.ts";
 
 /** The token every gateway under test asks for. */
@@ -25,6 +26,7 @@ export function hostConfig({ home, gatewayPort, modelBaseUrl, telegramApiRoot, v
     agents: { defaults: { workspace: home.workspaceDir, model: { primary: "standin/stand-in" } } },
     models: {
       mode: "merge",
+      catalogRefresh: { enabled: false }, // nothing leaves loopback
       providers: {
         standin: {
           baseUrl: modelBaseUrl,
@@ -47,7 +49,10 @@ export function hostConfig({ home, gatewayPort, modelBaseUrl, telegramApiRoot, v
     session: { dmScope: "per-peer", identityLinks: { ann: [`telegram:${ANN_TELEGRAM}`, `voice:${ANN_PHONE}`] } },
     // A strong identity, set before any pairing: otherwise the first approved caller id would become the owner.
     commands: { ownerAllowFrom: [`telegram:${ANN_TELEGRAM}`] },
-    plugins: { entries: { telegram: { enabled: true } } },
+    update: { checkOnStart: false },
+    logging: { file: join(home.dir, "openclaw.log") },
+    // Of the host's own plugins only those that the tests meet: each one costs seconds at every start.
+    plugins: { allow: ["telegram", "memory-core", "voice"], entries: { telegram: { enabled: true } } },
     channels: {
       telegram: {
         enabled: true,

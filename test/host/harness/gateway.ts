@@ -14,7 +14,10 @@ export interface Gateway {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** Starts `openclaw gateway run` and resolves when it says that it is ready. */
+/** The last step of a start. It says "ready" after it only when every secret of every account could be resolved. */
+const STARTED = "[heartbeat] started";
+
+/** Starts `openclaw gateway run` and resolves when it has started. */
 export async function startGateway(home: OpenClawHome, readyMs = 120_000): Promise<Gateway> {
   const child = spawn(process.execPath, [openclawBin, "gateway", "run"], {
     cwd: home.dir,
@@ -50,7 +53,7 @@ export async function startGateway(home: OpenClawHome, readyMs = 120_000): Promi
     throw new Error(`the gateway ended before it was ready:\n${log.all.slice(-30).join("\n")}`);
   });
   try {
-    await Promise.race([log.first("gateway ready", (line) => line.includes("[gateway] ready"), readyMs), died]);
+    await Promise.race([log.first("a started gateway", (line) => line.includes(STARTED), readyMs), died]);
   } catch (error) {
     child.kill("SIGKILL");
     throw error;
