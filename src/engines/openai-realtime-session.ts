@@ -291,9 +291,12 @@ export class OpenAIRealtimeSession implements EngineSession {
 
   #closed(code: number): void {
     const reason = this.#closing ? "closed by us" : `the engine closed with code ${code}`;
-    const error = new EngineUnreachableError(`The connection to the speech model was lost (code ${code}).`, {
-      cause: this.#lastError,
-    });
+    const error = new EngineUnreachableError(
+      `The connection to the speech model was lost (code ${code}). Check the network, and OpenAI's status page.`,
+      {
+        cause: this.#lastError,
+      },
+    );
     this.#configured?.reject(error);
     this.#configured = undefined;
     this.#events.emit("closed", { reason, ...(!this.#closing && { error }) });

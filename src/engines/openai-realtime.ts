@@ -52,8 +52,8 @@ export function openaiRealtime(options: OpenAIRealtimeOptions): Engine {
 // --- Internal helpers ---
 
 async function open(options: OpenAIRealtimeOptions, config: EngineConfig, signal: AbortSignal): Promise<EngineSession> {
-  signal.throwIfAborted();
   const { WebSocket: Socket } = await import("ws");
+  signal.throwIfAborted();
   const url = new URL(`${options.baseUrl.replace(/^http/, "ws")}/realtime`);
   url.searchParams.set("model", options.model);
   const socket = new Socket(url, {
