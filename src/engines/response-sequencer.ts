@@ -26,7 +26,7 @@ export class ResponseSequencer {
   #waiting: ResponseOrder[] = [];
   #running: Running | undefined;
   /** A response that the engine runs and we did not ask for. */
-  #foreignId: string | undefined;
+  #foreign: { readonly responseId: string; stopped: boolean } | undefined;
   #callerSpeaks = false;
   #count = 0;
 
@@ -36,14 +36,12 @@ export class ResponseSequencer {
 
   /** Whether a response runs or waits to run. */
   get busy(): boolean {
-    return this.#running !== undefined || this.#foreignId !== undefined || this.#waiting.length > 0;
+    return this.#running !== undefined || this.#foreign !== undefined || this.#waiting.length > 0;
   }
 
   /** Asks for a response. One that answers the caller replaces an older one that still waits to do so. */
   request(order: ResponseOrder): void {
-    if (order.cause === "turn" || order.cause === "tool") {
-      this.#waiting = this.#waiting.filter(({ cause }) => cause !== order.cause);
-    }
+    if (answersCaller(order)) this.#waiting = this.#waiting.filter(({ cause }) => cause !== order.cause);
     this.#waiting.push(order);
     this.#next();
   }
@@ -57,18 +55,18 @@ export class ResponseSequencer {
   /** Stops the running response and forgets what waits, but for texts that must be said. */
   stop(): void {
     this.#waiting = this.#waiting.filter(({ cause }) => cause === "say");
-    if (this.#foreignId !== undefined) this.#commands.cancel(this.#foreignId);
-    const running = this.#running;
-    if (!running || running.stopped) return;
-    running.stopped = true;
-    if (running.responseId !== undefined) this.#commands.cancel(running.responseId);
+    for (const response of [this.#foreign, this.#running]) {
+      if (!response || response.stopped) continue;
+      response.stopped = true;
+      if (response.responseId !== undefined) this.#commands.cancel(response.responseId);
+    }
   }
 
   /** The engine began a response. Says what for, or `engine` when nobody here asked. */
   created(responseId: string): ResponseCause | "engine" {
     const running = this.#running;
     if (!running || running.responseId !== undefined) {
-      this.#foreignId = responseId;
+      this.#foreign = { responseId, stopped: false };
       return "engine";
     }
     running.responseId = responseId;
@@ -78,12 +76,12 @@ export class ResponseSequencer {
 
   /** Whether a response was stopped: late pieces of it are not to be heard. */
   isStopped(responseId: string): boolean {
-    return this.#running?.responseId === responseId && this.#running.stopped;
+    return [this.#foreign, this.#running].some((one) => one?.responseId === responseId && one.stopped);
   }
 
   /** The engine ended a response. */
   ended(responseId: string): void {
-    if (this.#foreignId === responseId) this.#foreignId = undefined;
+    if (this.#foreign?.responseId === responseId) this.#foreign = undefined;
     if (this.#running?.responseId === responseId) this.#running = undefined;
     this.#next();
   }
@@ -96,18 +94,24 @@ export class ResponseSequencer {
     const running = this.#running;
     if (running?.eventId !== eventId) return false;
     // The response that came meanwhile, and was taken for the ordered one, is what keeps the engine busy.
-    if (running.responseId !== undefined) this.#foreignId = running.responseId;
+    const { order, responseId, stopped } = running;
+    if (responseId !== undefined) this.#foreign = { responseId, stopped };
     this.#running = undefined;
-    if (busy && !running.stopped) {
-      this.#waiting.unshift(running.order);
-      if (this.#foreignId === undefined) return true; // its end will be told and starts the next
+    if (busy && !stopped) {
+      if (!this.#replaced(order)) this.#waiting.unshift(order);
+      if (this.#foreign === undefined) return true; // its end will be told and starts the next
     }
     this.#next();
     return true;
   }
 
+  /** Whether a newer order does what this one was to do. */
+  #replaced(order: ResponseOrder): boolean {
+    return answersCaller(order) && this.#waiting.some(({ cause }) => cause === order.cause);
+  }
+
   #next(): void {
-    if (this.#running || this.#foreignId !== undefined || this.#callerSpeaks) return;
+    if (this.#running || this.#foreign || this.#callerSpeaks) return;
     const order = this.#waiting.shift();
     if (!order) return;
     this.#count += 1;
@@ -115,3 +119,7 @@ export class ResponseSequencer {
     this.#commands.create(order, this.#running.eventId);
   }
 }
+
+// --- Internal helpers ---
+
+const answersCaller = ({ cause }: ResponseOrder): boolean => cause === "turn" || cause === "tool";
