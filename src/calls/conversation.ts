@@ -168,7 +168,7 @@ export class Conversation {
 
   #callerStarted(itemId: string, atInputMs: number): void {
     const now = this.#parts.clock.now();
-    const startedAtMs = this.#bridge.inputStartedAtMs + atInputMs;
+    const startedAtMs = this.#bridge.spokenAtMs(atInputMs);
     this.#callerSpeech.set(itemId, { startedAtMs, endedAtMs: now });
     this.#bridge.silence.callerStarted(startedAtMs, now);
     this.#parts.journal.note({ type: "speech.started", speaker: "caller" });

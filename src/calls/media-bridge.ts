@@ -40,6 +40,10 @@ export class MediaBridge {
   /** When frame 0 of the caller was due, by the frame that came with the least delay; unset before the first. */
   #inputStartMs: number | undefined;
   #frames = 0;
+  /** Frames that the engine has. */
+  #givenFrames = 0;
+  /** When the newest frame ended. */
+  #newestFrameMs = 0;
   #lastFrameAtMs = 0;
   #legClosedAtMs: number | undefined;
   #leaveTicker: (() => void) | undefined;
@@ -58,9 +62,12 @@ export class MediaBridge {
     return this.#legClosedAtMs;
   }
 
-  /** When the caller's first frame came; the engine counts its input from there. */
-  get inputStartedAtMs(): number {
-    return this.#inputStartMs ?? this.#parts.clock.now();
+  /**
+   * When the caller spoke what the engine places at `atInputMs` of its input. Counted back from the newest frame:
+   * frames that were lost on the way would make a count from the first one drift.
+   */
+  spokenAtMs(atInputMs: number): number {
+    return this.#newestFrameMs - (this.#givenFrames * FRAME_MS - atInputMs);
   }
 
   /** Whether the caller hears the agent, or will in a moment. */
@@ -86,6 +93,7 @@ export class MediaBridge {
   attachSession(session: EngineSession): void {
     this.#session = session;
     for (const frame of this.#kept) session.sendAudio(frame);
+    this.#givenFrames = this.#kept.length;
     this.#kept = [];
   }
 
@@ -137,9 +145,11 @@ export class MediaBridge {
     this.#lastFrameAtMs = now;
     // A frame that came late was spoken on time; frames that were lost are not counted, hence the bound.
     const endedAtMs = Math.max(this.#inputStartMs + sinceStartMs, now - MOST_JITTER_MS);
+    this.#newestFrameMs = endedAtMs;
     this.silence.callerFrame(isAudible(Buffer.from(base64.toString("latin1"), "base64")), endedAtMs);
     if (this.#session) {
       this.#session.sendAudio(base64);
+      this.#givenFrames += 1;
     } else {
       if (this.#kept.length === KEPT_FRAMES) this.#kept.shift();
       this.#kept.push(Buffer.from(base64)); // the view is valid during this call only

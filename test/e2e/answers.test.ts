@@ -10,7 +10,7 @@ const never = () => new Promise<never>(() => {});
 const mind = ruleMind([]);
 
 test("case 1: every accepted inbound webhook is answered within a second, connected when all is well", async () => {
-  const ours = await world({ mind, speed: 2 });
+  const ours = await world({ mind, speed: 1 });
   const { status, body, tookMs } = await post(ours, "/twilio/default/voice");
   expect({ status, connects: body.includes("<Connect><Stream") }).toEqual({ status: 200, connects: true });
   expect(tookMs).toBeLessThan(1_000);

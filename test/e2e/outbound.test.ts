@@ -152,7 +152,7 @@ test.each([
   ["twice", { copies: 2 }],
   ["out of order", { swapWithNext: true }],
 ])("status messages that come %s: the call still ends exactly once, with its reason", async (how, fate) => {
-  const ours = await world({ mind, speed: 20 });
+  const ours = await world({ mind, speed: 8 });
   ours.phones.faults.webhook = ({ kind, params }) => {
     if (kind !== "status") return undefined;
     return how === "out of order" && params["CallStatus"] !== "ringing" ? undefined : fate;
