@@ -54,6 +54,95 @@ test("nothing is lost, changed or reordered, in whole frames, and the lead is ne
   );
 });
 
+test("pushes, takes, ends and clears in any order: nothing comes after a clear, nothing overtakes, nothing is invented", () => {
+  const pushed = fc.record({ item: fc.nat(2), bytes: fc.nat(1_200) });
+  const act = fc.oneof(
+    { weight: 4, arbitrary: pushed },
+    { weight: 4, arbitrary: fc.integer({ min: 1, max: 200 }) }, // takes, after so many milliseconds
+    { weight: 2, arbitrary: fc.constantFrom("finish", "finish", "clear") },
+  );
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+      const pacer = new Pacer({ leadMs: LEAD_MS, pieceMs: PIECE_MS });
+      let now = 0;
+      let byte = 0;
+      let item = 0;
+      let line: { itemId: string; said: number[]; ended: boolean }[] = []; // what must come, since the last clear
+      let heard: { itemId: string; bytes: number[] }[] = [];
+      const take = () => {
+        for (const { itemId, audio, startsAtMs } of pacer.take(now)) {
+          expect(audio.length % FRAME_BYTES).toBe(0);
+          expect(audio.length).toBeGreaterThan(0);
+          expect(startsAtMs).toBeGreaterThanOrEqual(now);
+          expect(startsAtMs - now).toBeLessThan(LEAD_MS);
+          if (heard.at(-1)?.itemId !== itemId) heard.push({ itemId, bytes: [] });
+          heard.at(-1)?.bytes.push(...audio);
+        }
+        expect(pacer.playsUntilMs - now).toBeLessThan(LEAD_MS + PIECE_MS);
+      };
+      /** What was heard is what was said so far, in order; an item's end alone is padded. */
+      const compare = () => {
+        const spoken = line.filter(({ said }) => said.length > 0);
+        expect(heard.map(({ itemId }) => itemId)).toEqual(spoken.slice(0, heard.length).map(({ itemId }) => itemId));
+        heard.forEach(({ bytes }, index) => {
+          const { said, ended } = spoken[index] as (typeof line)[0];
+          const over = Math.max(0, bytes.length - said.length);
+          expect(bytes).toEqual([...said.slice(0, bytes.length), ...Array<number>(over).fill(MULAW_SILENCE)]);
+          expect(over).toBeLessThan(ended ? FRAME_BYTES : 1);
+          if (index < heard.length - 1) expect(bytes.length).toBeGreaterThanOrEqual(said.length);
+        });
+      };
+      for (const each of acts) {
+        if (typeof each === "number") {
+          now += each;
+          take();
+        } else if (each === "clear") {
+          pacer.clear(now);
+          compare();
+          line = [];
+          heard = [];
+          item += 1;
+          expect(pacer.waiting).toBe(false);
+          expect(pacer.playsUntilMs).toBeLessThanOrEqual(now);
+        } else if (each === "finish") {
+          const last = line.at(-1);
+          if (!last || last.ended) continue;
+          last.ended = true;
+          pacer.finish(last.itemId);
+          item += 1;
+        } else {
+          if (each.item === 2 && line.length > 0) item += 1; // another item follows, though this one was not ended
+          const itemId = `item_${item}`;
+          const audio = Uint8Array.from({ length: each.bytes }, (_, index) => (byte + index) & 0x7f);
+          byte += each.bytes;
+          for (const before of line) if (before.itemId !== itemId) before.ended = true;
+          if (line.at(-1)?.itemId !== itemId) line.push({ itemId, said: [], ended: false });
+          line.at(-1)?.said.push(...audio);
+          pacer.push(itemId, audio);
+        }
+      }
+      for (const last of line) last.ended = true;
+      pacer.finish(`item_${item}`);
+      for (let round = 0; pacer.waiting && round < 2_000; round++) {
+        now += 50;
+        take();
+      }
+      compare();
+      expect(heard.length).toBe(line.filter(({ said }) => said.length > 0).length);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a long pause is no debt: what was not spoken in it is not sent at once afterwards", () => {
+  const pacer = new Pacer({ leadMs: LEAD_MS, pieceMs: PIECE_MS });
+  pacer.push("item", new Uint8Array(80_000));
+  const sentMs = (nowMs: number) => pacer.take(nowMs).reduce((sum, { audio }) => sum + mulawMs(audio.length), 0);
+  expect(sentMs(0)).toBe(LEAD_MS);
+  expect(sentMs(1)).toBe(PIECE_MS);
+  expect(sentMs(60_000)).toBe(LEAD_MS);
+});
+
 test("what is cleared is never handed out, and what follows plays at once", () => {
   const pacer = new Pacer();
   pacer.push("old", new Uint8Array(8_000).fill(1));
