@@ -79,7 +79,8 @@ function show(method: string, params: object, options: Options, print: (answer: 
 }
 
 function output(answer: Answer, { json }: Options, print: (answer: Answer) => void): void {
-  if (json) console.log(JSON.stringify(answer, undefined, 2));
+  // Under --json the host sends what is logged to standard error: standard output is for the JSON alone.
+  if (json) process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
   else print(answer);
 }
 
@@ -107,7 +108,7 @@ async function tail(named: string | undefined, options: Options): Promise<void> 
     const answer = await ask("voice.follow", { callId, afterSeq }, options);
     for (const entry of answer["entries"] as readonly { readonly seq: number; readonly event: Answer }[]) {
       afterSeq = entry.seq;
-      if (options.json) console.log(JSON.stringify(entry));
+      if (options.json) process.stdout.write(`${JSON.stringify(entry)}\n`);
       else printEntry(entry);
     }
     over = answer["over"] === true;

@@ -1,5 +1,6 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import type { VoiceChannelPlugin } from "../../plugin.ts";
+import type { UseDesk } from "./desk-exchange.ts";
 import { problemOf } from "./problem.ts";
 
 type Params = Readonly<Record<string, unknown>>;
@@ -34,14 +35,14 @@ const WRITE: Readonly<Record<string, Method>> = {
 };
 
 /** Opens the channel to operators over the gateway: what the commands of `openclaw voice` call. */
-export function registerGatewayMethods(api: OpenClawPluginApi, voice: () => VoiceChannelPlugin): void {
+export function registerGatewayMethods(api: OpenClawPluginApi, useDesk: UseDesk): void {
   const register = (methods: Readonly<Record<string, Method>>, scope: "operator.read" | "operator.write") => {
     for (const [name, method] of Object.entries(methods)) {
       api.registerGatewayMethod(
         name,
         async ({ params, respond }) => {
           try {
-            respond(true, await method(voice(), params));
+            respond(true, await useDesk((voice) => method(voice, params)));
           } catch (error) {
             const { code, message, retryable } = problemOf(error);
             respond(false, undefined, { code: "UNAVAILABLE", message, retryable, details: { code } });

@@ -20,7 +20,7 @@ const entry: ReturnType<typeof defineChannelPluginEntry<ChannelPlugin<VoiceAccou
   registerFull(api) {
     runtime.register(api);
     api.registerTool(phoneCallTool(), { name: TOOL });
-    registerGatewayMethods(api, () => runtime.plugin);
+    registerGatewayMethods(api, runtime.use);
     api.registerService({
       id: CHANNEL,
       // Accounts come and go by themselves; what they share can only be opened anew.

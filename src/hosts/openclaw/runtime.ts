@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import type { OpenClawConfig, OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import { type Clock, sleep, systemClock, type Timer } from "../../core/clock.ts";
@@ -5,7 +6,7 @@ import { NotRunningError } from "../../core/errors.ts";
 import type { VoiceChannelPlugin } from "../../plugin.ts";
 import type { VoiceAccount } from "./accounts.ts";
 import { CHANNEL } from "./channel-id.ts";
-import { offerDesk, withdrawDesk } from "./desk-slot.ts";
+import { answerForDesk, type UseDesk } from "./desk-exchange.ts";
 import type { OpenClawHost } from "./host.ts";
 import type { HostLog } from "./logger.ts";
 import { accountSections, currentConfig, voiceSection } from "./raw-config.ts";
@@ -29,6 +30,9 @@ export interface AccountTask {
 interface Open {
   readonly plugin: VoiceChannelPlugin;
   readonly host: OpenClawHost;
+  readonly use: UseDesk;
+  /** Ends answering for the channel in other copies of this package. */
+  readonly withdraw: () => void;
 }
 
 /**
@@ -77,7 +81,7 @@ export class VoiceRuntime {
     this.#open = undefined;
     const open = await opening?.catch(() => undefined); // whoever opened it has reported why it failed
     if (!open) return;
-    withdrawDesk(open.plugin);
+    open.withdraw();
     await open.plugin.stop();
     open.host.close();
   }
@@ -96,11 +100,11 @@ export class VoiceRuntime {
     if (this.#tasks.get(accountId) === task) this.#leave(accountId);
   }
 
-  /** The open channel. @throws NotRunningError no account has opened it */
-  get plugin(): VoiceChannelPlugin {
+  /** Does something with the open channel. @throws NotRunningError no account has opened it */
+  use: UseDesk = (action) => {
     if (!this.#open) throw new NotRunningError();
-    return this.#open.plugin;
-  }
+    return this.#open.use(action);
+  };
 
   async #join(task: AccountTask): Promise<void> {
     const { account, abortSignal } = task;
@@ -164,11 +168,14 @@ export class VoiceRuntime {
       });
       await plugin.start();
       await this.#tellOfUnresolved(plugin, cfg);
-      if (this.#service) {
-        this.#open = { plugin, host };
-        offerDesk(plugin);
-      }
-      return { plugin, host };
+      // Whoever asks for a call runs in a context of the host's that ends with a turn or a request. A call outlives
+      // it, and what a call does later must not run in its name.
+      const inOurContext = AsyncLocalStorage.snapshot();
+      const use: UseDesk = (action) => inOurContext(() => action(plugin));
+      const running = this.#service !== undefined; // it may have been stopped meanwhile: then `stop` closes this
+      const open = { plugin, host, use, withdraw: running ? answerForDesk(use) : () => {} };
+      if (running) this.#open = open;
+      return open;
     } catch (error) {
       host.close();
       throw error;

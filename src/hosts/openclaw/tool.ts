@@ -1,7 +1,7 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import { InvalidRequestError } from "../../core/errors.ts";
 import type { VoiceChannelPlugin } from "../../plugin.ts";
-import { requireDesk } from "./desk-slot.ts";
+import { requireDesk } from "./desk-exchange.ts";
 import { problemOf } from "./problem.ts";
 
 type Factory = Extract<Parameters<OpenClawPluginApi["registerTool"]>[0], (...args: never[]) => unknown>;
@@ -59,7 +59,8 @@ export function phoneCallTool(): Factory {
       try {
         // Ids of tool calls are unique within their session only.
         const requestId = [sessionId ?? sessionKey ?? "session", toolCallId].join(":");
-        return result(await act(requireDesk(), (parameters ?? {}) as Arguments, requestId));
+        const useDesk = requireDesk();
+        return result(await useDesk((voice) => act(voice, (parameters ?? {}) as Arguments, requestId)));
       } catch (error) {
         return result(problemOf(error));
       }
@@ -70,11 +71,11 @@ export function phoneCallTool(): Factory {
 // --- Internal helpers ---
 
 /** Carries out one action. `details` of the result are the same objects that the HTTP API gives. */
-async function act(desk: VoiceChannelPlugin, args: Arguments, requestId: string): Promise<object> {
+async function act(voice: VoiceChannelPlugin, args: Arguments, requestId: string): Promise<object> {
   const account = optional("accountId", args.accountId);
   switch (args.action) {
     case "place":
-      return desk.placeCall({
+      return voice.placeCall({
         to: required("to", args.to),
         requestId,
         ...account,
@@ -83,17 +84,17 @@ async function act(desk: VoiceChannelPlugin, args: Arguments, requestId: string)
         ...optional("from", args.from),
       });
     case "end": {
-      const { call, confirmed } = await desk.endCall(required("callId", args.callId));
+      const { call, confirmed } = await voice.endCall(required("callId", args.callId));
       return { ...call, confirmed };
     }
     case "status":
-      return args.callId === undefined ? desk.status() : desk.call(required("callId", args.callId));
+      return args.callId === undefined ? voice.status() : voice.call(required("callId", args.callId));
     case "list":
-      return desk.calls({ limit: limitOf(args.limit), ...account });
+      return voice.calls({ limit: limitOf(args.limit), ...account });
     case "say":
-      return desk.say(required("callId", args.callId), required("message", args.message));
+      return voice.say(required("callId", args.callId), required("message", args.message));
     case "history":
-      return { calls: await desk.history(required("number", args.number), account.accountId, limitOf(args.limit)) };
+      return { calls: await voice.history(required("number", args.number), account.accountId, limitOf(args.limit)) };
     default:
       throw new InvalidRequestError("action", `must be one of ${PARAMETERS.properties.action.enum.join(", ")}.`);
   }

@@ -16,7 +16,7 @@ export function seen<T>(describe: (item: T) => string): Seen<T> {
       all.push(item);
       for (const check of [...waiting]) check(item);
     },
-    first(what, fits, timeoutMs = 30_000) {
+    first(what, fits, timeoutMs = 60_000) {
       const already = all.find(fits);
       if (already !== undefined) return Promise.resolve(already);
       return new Promise((resolve, reject) => {
