@@ -107,7 +107,7 @@ export class CallJournal {
         for (const batch of batches) batch.settle?.resolve();
       } catch (error) {
         this.#failed(batches, error);
-        break;
+        if (!this.#batches.some(({ settle }) => settle)) break;
       }
     }
     this.#appending = undefined; // at once: what is written next must not wait for somebody who has finished
@@ -126,6 +126,8 @@ export class CallJournal {
     for (const batch of batches) batch.settle?.reject(error);
     // What was observed has happened: it stays true and is tried again. What was gated did not happen.
     this.#batches = [...batches.filter((batch) => !batch.settle), ...this.#batches];
+    if (this.#batches.some(({ settle }) => settle)) return; // written meanwhile: somebody waits, so it is tried at once
+    this.#timer?.stop();
     if (this.#batches.length > 0 && !this.#parts.signal.aborted)
       this.#timer = this.#parts.clock.after(RETRY_AFTER_MS, () => void this.#append());
   }
