@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
+import { FRAME_MS } from "../../src/audio/g711.ts";
 import { SilenceMeter } from "../../src/calls/silence-meter.ts";
 
 const LOUD = 0x80;
@@ -64,4 +66,130 @@ test("what was thrown away was never heard", () => {
   meter.cleared(300);
   meter.sent(speech(900, 400));
   expect(meter.longestMs(2_000)).toBe(900);
+});
+
+/** One step of a script, in slots of 20 ms. */
+interface Step {
+  readonly act: "agent speaks" | "agent is quiet" | "tool starts" | "tool ends" | "caller speaks" | "clear" | "ask";
+  readonly slots: number;
+  /** Slots until the next step. */
+  readonly laterSlots: number;
+}
+
+/** What there was in one slot. */
+interface Slot {
+  audible: boolean;
+  turn: boolean;
+  tool: boolean;
+}
+
+/** Speech of the caller is noticed so many slots after it began, and its end so many after it ended. */
+const ONSET = 1;
+const HANG = 10;
+
+/** Plays a script to a meter, slot by slot as a call would, and writes down the timeline. */
+function play(steps: readonly Step[]): { meter: SilenceMeter; slots: Slot[] } {
+  const meter = new SilenceMeter();
+  const slots: Slot[] = [];
+  const slot = (at: number): Slot => (slots[at] ??= { audible: false, turn: false, tool: false });
+  let tools = 0;
+  let playsUntil = 0;
+  let speech: { from: number; to: number } | undefined;
+  let known = false;
+  let at = 0;
+  const clear = () => {
+    for (let next = at + 1; next < playsUntil; next++) slot(next).audible = false;
+    playsUntil = Math.min(playsUntil, at + 1);
+    meter.cleared(nowMs());
+  };
+  const nowMs = () => at * FRAME_MS + FRAME_MS / 2; // in the middle of a slot
+  const pass = (count: number) => {
+    for (let passed = 0; passed < count; passed++, at++) {
+      slot(at).tool ||= tools > 0;
+      if (!speech) continue;
+      slot(at).turn = at < speech.to;
+      meter.callerFrame(at > speech.from && at <= speech.to, at * FRAME_MS);
+      if (at === speech.from + ONSET) {
+        meter.callerStarted(speech.from * FRAME_MS, nowMs());
+        known = true;
+        clear();
+      }
+      if (at < speech.to + HANG) continue;
+      meter.callerStopped(nowMs());
+      speech = undefined;
+      known = false;
+    }
+  };
+  meter.answered(0);
+  for (const { act, slots: count, laterSlots } of steps) {
+    if (act === "agent speaks" || act === "agent is quiet") {
+      const from = Math.max(at + 1, playsUntil);
+      if (!known && from - at < 15) {
+        const byte = act === "agent speaks" ? LOUD : QUIET;
+        meter.sent(frames(from, count, byte));
+        for (let next = from; next < from + count; next++) slot(next).audible = byte === LOUD;
+        playsUntil = from + count;
+      }
+    } else if (act === "tool starts") {
+      meter.toolStarted(nowMs());
+      tools += 1;
+      slot(at).tool = true;
+    } else if (act === "tool ends" && tools > 0) {
+      slot(at).tool = true;
+      meter.toolFinished(nowMs());
+      tools -= 1;
+    } else if (act === "caller speaks") speech ??= { from: at + 1, to: at + 1 + ONSET + count };
+    else if (act === "clear") clear();
+    else if (act === "ask") meter.longestMs(nowMs());
+    pass(laterSlots);
+  }
+  while (speech) pass(1); // a turn whose end was not noticed yet has no silence after it
+  return { meter, slots: Array.from({ length: at }, (_, index) => slot(index)) };
+}
+
+const frames = (from: number, count: number, byte: number) => speech(from * FRAME_MS, count * FRAME_MS, byte);
+
+/**
+ * The definition, read off a timeline: of each stretch without our sound and outside the caller's turns, the part in
+ * which somebody waits: all of it after the answer or a turn, after our own words from when a tool runs.
+ */
+function longestSilence(slots: readonly Slot[]): number {
+  let longest = 0;
+  for (let from = 0; from < slots.length; from++) {
+    const silent = (at: number) => slots[at] && !slots[at].audible && !slots[at].turn;
+    if (!silent(from) || silent(from - 1)) continue;
+    let to = from;
+    while (silent(to)) to++;
+    const before = slots[from - 1];
+    const afterWords = before?.audible === true && !before.turn;
+    const tool = slots.findIndex((slot, at) => at >= from - 1 && at < to && slot.tool);
+    const waits = !afterWords ? from : tool < 0 ? to : Math.max(from, tool);
+    longest = Math.max(longest, to - waits);
+  }
+  return longest * FRAME_MS;
+}
+
+test("whatever happens, the longest silence is the one that the timeline shows, within two frames", () => {
+  const step: fc.Arbitrary<Step> = fc.record({
+    act: fc.constantFrom<Step["act"]>(
+      "agent speaks",
+      "agent speaks",
+      "agent is quiet",
+      "tool starts",
+      "tool ends",
+      "caller speaks",
+      "clear",
+      "ask",
+    ),
+    slots: fc.integer({ min: 1, max: 40 }),
+    laterSlots: fc.oneof(fc.nat(3), fc.nat(80)),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 25 }), (steps) => {
+      const { meter, slots } = play(steps);
+      const measured = meter.longestMs(slots.length * FRAME_MS);
+      expect(Math.abs(measured - longestSilence(slots))).toBeLessThanOrEqual(2 * FRAME_MS);
+    }),
+    { numRuns: 3_000 },
+  );
 });
