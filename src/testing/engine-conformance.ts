@@ -1,9 +1,9 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Usage } from "../core/events.ts";
 import type { Engine, EngineConfig, EngineEvents, EngineSession } from "../engines/engine.ts";
 import { scriptEars, taughtVoice } from "./ears.ts";
-import { type Faults, ruleMind, type SpeechModel, startSpeechModel } from "./speech-model/index.ts";
+import { dictatedVad, type Faults, ruleMind, type SpeechModel, startSpeechModel } from "./speech-model/index.ts";
 import { fliteVoice } from "./voice.ts";
 
 /** What makes the engine under test, pointed at the simulated model. */
@@ -26,20 +26,20 @@ export function engineConformance(make: EngineMaker): void {
   const ears = scriptEars();
   const voice = taughtVoice(flite, ears);
   const clock = systemClock({ speed: 8 });
-  let model: SpeechModel | undefined;
+  const models: SpeechModel[] = [];
 
   afterEach(async () => {
-    await model?.stop();
-    await flite.close();
-    model = undefined;
+    for (const model of models.splice(0)) await model.stop();
   });
+  afterAll(() => flite.close());
 
   async function bench(faults: Faults = {}) {
     const mind = ruleMind([
       { when: "tool:look_up", say: "It is seven." },
       { when: /look/i, call: "look_up" },
     ]);
-    model = await startSpeechModel({ clock, voice, ears, mind, apiKey: KEY, faults, vad: () => ({ hear: () => [] }) });
+    const model = await startSpeechModel({ clock, voice, ears, mind, apiKey: KEY, faults, vad: () => dictatedVad([]) });
+    models.push(model);
     return { model, engine: make({ baseUrl: model.url, apiKey: KEY, clock }) };
   }
 
@@ -151,6 +151,43 @@ export function engineConformance(make: EngineMaker): void {
     });
   });
 
+  describe("listening", () => {
+    test("the caller's sound arrives as it was sent, and their turn is told and waits for us", async () => {
+      const { session, server, log } = await talk();
+      const frame = Buffer.from(Buffer.alloc(160, 0x20).toString("base64"), "latin1");
+      for (let count = 0; count < 25; count++) session.sendAudio(frame);
+      await server.untilReceived(({ type, count }) => type === "input_audio_buffer.append" && count === 25);
+      expect(server.heardMs).toBe(500);
+      server.dictateSpeechStarted(300);
+      server.dictateWords("Good evening.");
+      server.dictateSpeechStopped(500);
+      const { itemId } = await log.next("speechStarted");
+      expect(await log.next("speechStopped")).toEqual({ itemId, atInputMs: 500 });
+      expect(await log.next("turnCommitted")).toEqual({ itemId });
+      await server.untilSent("conversation.item.input_audio_transcription.completed");
+      while (!log.of("callerWords").some(({ final }) => final)) await log.next("callerWords");
+      expect(log.of("callerWords").at(-1)).toEqual({ itemId, text: "Good evening.", final: true });
+      expect(log.of("responseStarted")).toEqual([]);
+      session.respond({ cause: "turn" });
+      expect(await log.next("responseStarted")).toMatchObject({ cause: "turn" });
+      session.close();
+    });
+
+    test("nothing begins to speak while the caller does", async () => {
+      const { session, server, log } = await talk();
+      server.dictateSpeechStarted(0);
+      await log.next("speechStarted");
+      session.say("After you.", "say");
+      session.sendAudio(Buffer.from(Buffer.alloc(1_600, 0x20).toString("base64"), "latin1"));
+      await server.untilReceived("input_audio_buffer.append"); // whatever was sent before it has arrived
+      expect(server.received.map(({ type }) => type)).not.toContain("response.create");
+      server.dictateSpeechStopped();
+      await log.next("responseEnded");
+      expect(log.of("agentWords").at(-1)).toMatchObject({ text: "After you.", final: true });
+      session.close();
+    });
+  });
+
   describe("staying right", () => {
     test("an update changes what it names and never the audio formats", async () => {
       const { session, server } = await talk();
@@ -218,17 +255,19 @@ export function engineConformance(make: EngineMaker): void {
 // --- Internal helpers ---
 
 const EVENTS = [
-  ...([
-    "audio",
-    "audioDone",
-    "agentWords",
-    "responseStarted",
-    "responseEnded",
-    "toolCalled",
-    "fault",
-    "closed",
-  ] as const),
-];
+  "audio",
+  "audioDone",
+  "speechStarted",
+  "speechStopped",
+  "turnCommitted",
+  "callerWords",
+  "agentWords",
+  "responseStarted",
+  "responseEnded",
+  "toolCalled",
+  "fault",
+  "closed",
+] as const;
 type Heard = (typeof EVENTS)[number];
 
 interface EventLog {

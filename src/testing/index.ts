@@ -3,7 +3,8 @@
 export { type BenchPhone, type CarrierBench, carrierConformance } from "./carrier-conformance.ts";
 // Voices and ears
 export { bestEars, type Ears, type ScriptEars, scriptEars, taughtVoice } from "./ears.ts";
-// Suites that a store or a carrier of one's own must pass, and what they draw from
+export { type EngineMaker, engineConformance } from "./engine-conformance.ts";
+// Suites that a store, a carrier or an engine of one's own must pass, and what they draw from
 export { callEvents, journals } from "./journals.ts";
 export * from "./phone-network/index.ts";
 export { type PocketsphinxOptions, pocketsphinxEars, pocketsphinxInstalled } from "./pocketsphinx.ts";
