@@ -20,7 +20,7 @@ export interface ContextManagerParts {
 /** What the model is told before a call, and what it was made from. */
 export interface CallContext {
   readonly instructions: string;
-  /** o200k tokens of the instructions; never more than the budget. */
+  /** o200k tokens of the instructions, or their bytes where even those fit; never more than the budget. */
   readonly tokens: number;
   readonly used: readonly { readonly source: string; readonly tokens: number }[];
   readonly omitted: readonly Omission[];
@@ -47,11 +47,6 @@ export class VoiceContextManager {
     this.#clock = clock;
     this.#logger = logger;
     this.#filler = new BudgetFiller(logger);
-  }
-
-  /** Loads the tokeniser, so that the first call does not wait for it. @throws NotRunningError closed meanwhile */
-  async warmUp(): Promise<void> {
-    await this.#filler.fill([], 1);
   }
 
   /**

@@ -164,7 +164,9 @@ describe("the budget", () => {
           const context = await manager.build(
             request({ budgetTokens, persona, ...(purpose !== undefined && { purpose }) }),
           );
-          expect(context.tokens).toBe(countTokens(context.instructions, { disallowedSpecial: new Set() }));
+          const counted = countTokens(context.instructions, { disallowedSpecial: new Set() });
+          expect([counted, Buffer.byteLength(context.instructions)]).toContain(context.tokens);
+          expect(counted).toBeLessThanOrEqual(budgetTokens);
           expect(context.tokens).toBeLessThanOrEqual(budgetTokens);
           expect(context.instructions).toContain("You are Nia");
         },
@@ -460,16 +462,25 @@ describe("the counting thread", () => {
   test("if it cannot run, counting goes on without it and the log says so once", async () => {
     const filler = new BudgetFiller(logger, new URL("./no-such-program.ts", import.meta.url));
     const source = { name: "a", sections: ["one two"], beyondBytes: 0 };
-    expect((await filler.fill([source], 10)).instructions).toBe("one two");
-    expect((await filler.fill([source], 10)).tokens).toBe(2);
+    expect((await filler.fill([source], 6)).instructions).toBe("one two");
+    expect((await filler.fill([source], 6)).tokens).toBe(2);
     expect(warnings).toHaveLength(1);
+    await filler.close();
+  });
+
+  test("is not started for what fits even if each byte were a token", async () => {
+    const filler = new BudgetFiller(logger, new URL("./no-such-program.ts", import.meta.url));
+    const source = { name: "a", sections: ["one two"], beyondBytes: 0 };
+    expect(await filler.fill([source], 10)).toMatchObject({ instructions: "one two", omitted: [] });
+    expect(warnings).toEqual([]);
     await filler.close();
   });
 
   test("after close nothing is built, what waits is told, and closing again is harmless", async () => {
     const other = new VoiceContextManager({ clock, logger });
     const { workspaceDir: _none, ...bare } = request();
-    const waiting = other.warmUp();
+    const long = { ...bare.persona, instructions: "Speak slowly. ".repeat(200) };
+    const waiting = other.build({ ...bare, persona: long, budgetTokens: 2_000 });
     const told = expect(waiting).rejects.toThrow(NotRunningError);
     await other.close();
     await told;

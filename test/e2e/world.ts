@@ -95,7 +95,7 @@ export function worlds(): (options: WorldOptions) => Promise<World> {
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const baseline = sockets();
-  const clock = systemClock({ speed: options.speed ?? 5 });
+  const clock = systemClock({ speed: options.speed ?? 4 });
   const watched = watchTimers(clock);
   const stateDir = await mkdtemp(join(tmpdir(), "voice-world-"));
   const folders = [stateDir];

@@ -28,6 +28,7 @@ export interface Omission {
 /** Instructions within their budget, and what became of each source. */
 export interface Filled {
   readonly instructions: string;
+  /** As counted; bytes where everything fits even if each byte were a token. */
   readonly tokens: number;
   readonly used: readonly { readonly source: string; readonly tokens: number }[];
   readonly omitted: readonly Omission[];
@@ -59,6 +60,20 @@ export function fill(sources: readonly Source[], budgetTokens: number, tokenizer
   let tokens = tokenizer.count(textOf(), budgetTokens);
   while (tokens === undefined && parts.pop()) tokens = tokenizer.count(textOf(), budgetTokens);
   return { instructions: textOf(), tokens: tokens ?? 0, ...report(sources, parts) };
+}
+
+/** No text has more tokens than bytes: what fits by this fits, and nobody needs to load a tokeniser for it. */
+const BYTES: Tokenizer = {
+  count(text, limit) {
+    const bytes = Buffer.byteLength(text);
+    return bytes <= limit ? bytes : undefined;
+  },
+};
+
+/** As `fill`, if everything fits whatever it counts; `undefined` when that takes counting. */
+export function fillUncounted(sources: readonly Source[], budgetTokens: number): Filled | undefined {
+  const filled = fill(sources, budgetTokens, BYTES);
+  return filled.omitted.length === 0 ? filled : undefined;
 }
 
 // --- Internal helpers ---

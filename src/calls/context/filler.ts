@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { NotRunningError } from "../../core/errors.ts";
 import type { Logger } from "../../hosts/host.ts";
-import { type Filled, fill, type Source, type Tokenizer } from "./fill.ts";
+import { type Filled, fill, fillUncounted, type Source, type Tokenizer } from "./fill.ts";
 import { loadTokenizer } from "./tokenizer.ts";
 
 /** What the thread is asked. */
@@ -22,7 +22,7 @@ const PROGRAM = new URL(import.meta.url.endsWith(".ts") ? "./fill-worker.ts" : "
 
 /**
  * Fills budgets in a thread of its own, so that no call's sound waits for a tokeniser. The thread starts with the first
- * order; if it fails, counting goes on in this thread, and the log says so.
+ * order that takes counting; if it fails, counting goes on in this thread, and the log says so.
  */
 export class BudgetFiller {
   readonly #logger: Logger;
@@ -41,6 +41,8 @@ export class BudgetFiller {
   /** As `fill`. @throws NotRunningError closed, before or meanwhile */
   async fill(sources: readonly Source[], budgetTokens: number): Promise<Filled> {
     if (this.#closed) throw new NotRunningError();
+    const uncounted = fillUncounted(sources, budgetTokens);
+    if (uncounted) return uncounted;
     if (!this.#here) {
       try {
         return await this.#fillInThread(sources, budgetTokens);
