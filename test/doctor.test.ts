@@ -1,0 +1,236 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseConfig } from "../src/config.ts";
+import { systemClock } from "../src/core/clock.ts";
+import { AccountUnavailableError, ConfigError, SecretMissingError, StoreError } from "../src/core/errors.ts";
+import { type StandaloneHostOptions, standaloneHost } from "../src/hosts/standalone.ts";
+import type { Finding } from "../src/http/doors.ts";
+import { silentLogger } from "../src/logger.ts";
+import { AccountBook } from "../src/plugin/accounts.ts";
+import { examine, type Patient } from "../src/plugin/doctor.ts";
+import { memoryStore } from "../src/stores/memory.ts";
+import { type PhoneNetwork, startPhoneNetwork } from "../src/testing/phone-network/index.ts";
+import type { SpeechModel } from "../src/testing/speech-model/index.ts";
+import { buzz, startModel } from "./testing/speech-model/kit.ts";
+
+const PUBLIC_URL = "https://voice.example.com";
+const SECRET = { source: "env", provider: "default", id: "TOKEN" } as const;
+
+let phones: PhoneNetwork;
+let model: SpeechModel;
+let workspaceDir: string;
+beforeEach(async () => {
+  const clock = systemClock();
+  phones = await startPhoneNetwork({ clock, voice: buzz, routes: {} });
+  model = await startModel({ clock, apiKey: "sk-right" });
+  workspaceDir = await mkdtemp(join(tmpdir(), "doctor-"));
+});
+afterEach(async () => {
+  await Promise.all([phones.stop(), model.stop(), rm(workspaceDir, { recursive: true, force: true })]);
+});
+
+/** The settings of an account that can work, but for what is changed. */
+function account(changes: { carrier?: object; engine?: object; enabled?: boolean; colour?: string } = {}) {
+  const { accountSid, authToken, url: apiBaseUrl } = phones;
+  return {
+    number: "+15550001234",
+    ...changes,
+    carrier: { accountSid, authToken, apiBaseUrl, ...changes.carrier },
+    engine: { apiKey: "sk-right", baseUrl: model.url, ...changes.engine },
+  };
+}
+
+function bookOf(accounts: Record<string, object>, settings: object = {}) {
+  const parsed = parseConfig({ publicUrl: PUBLIC_URL, store: "memory", ...settings, accounts });
+  const book = new AccountBook(parsed.settings.publicUrl, systemClock());
+  for (const [id, one] of parsed.accounts) book.set(id, one);
+  return { book, settings: parsed.settings };
+}
+
+interface Case {
+  readonly accounts: Record<string, object>;
+  readonly settings?: object;
+  readonly host?: StandaloneHostOptions;
+  readonly changes?: Partial<Patient>;
+}
+
+async function findings({ accounts, settings: own, host, changes }: Case): Promise<readonly Finding[]> {
+  const { book, settings } = bookOf(accounts, own);
+  const store = memoryStore();
+  await store.start();
+  return examine({
+    settings,
+    accounts: book.running,
+    statuses: book.ids.map((id) => book.status(id, 0)),
+    listener: { host: "127.0.0.1", port: 3334, close: async () => {} } as unknown as Patient["listener"],
+    store,
+    host: standaloneHost({ logger: silentLogger, workspaceDir, consult: () => "", record: () => {}, ...host }),
+    ...changes,
+  });
+}
+
+const of = (found: readonly Finding[], check: string, accountId?: string) =>
+  found.find((finding) => finding.check === check && finding.accountId === accountId);
+const complaints = (found: readonly Finding[]) => found.filter(({ level }) => level !== "ok");
+
+describe("doctor", () => {
+  test("finds nothing to complain of where everything works, and has asked everybody", async () => {
+    const found = await findings({ accounts: { default: account() } });
+    expect(complaints(found)).toEqual([]);
+    expect(found.map(({ check }) => check).sort()).toEqual(
+      ["carrier", "configuration", "engine", "pairing", "port", "public_url", "store", "workspace"].sort(),
+    );
+    expect(model.requests.map(({ path }) => path)).toEqual(["/v1/models/gpt-realtime-2.1"]);
+  });
+
+  test("says of every complaint what to do", async () => {
+    const broken = memoryStore(); // never started
+    const found = await findings({
+      accounts: {
+        good: account({ carrier: { authToken: "wrong" }, engine: { apiKey: "sk-wrong" } }),
+        off: account({ enabled: false }),
+        odd: account({ colour: "red" }),
+        bare: account({ engine: { apiKey: SECRET } }),
+      },
+      settings: { publicUrl: "http://localhost:3334", listen: { port: 3334 } },
+      host: { workspaceDir: join(workspaceDir, "none") },
+      changes: { listener: undefined, store: broken },
+    });
+    expect(complaints(found).map(({ check, level, accountId }) => [check, level, accountId])).toEqual([
+      ["configuration", "warning", "off"],
+      ["configuration", "error", "odd"],
+      ["secrets", "error", "bare"],
+      ["port", "error", undefined],
+      ["public_url", "warning", undefined],
+      ["store", "error", undefined],
+      ["carrier", "error", "good"],
+      ["engine", "error", "good"],
+      ["workspace", "error", "good"],
+    ]);
+    for (const { remedy } of complaints(found)) expect(remedy).toMatch(/^[A-Z].+\.$/);
+    expect(of(found, "configuration", "odd")?.message).toContain("accounts.odd.colour");
+    expect(of(found, "secrets", "bare")?.message).toContain("accounts.bare.engine.apiKey");
+    expect(of(found, "engine", "good")?.message).toContain("engine.apiKey");
+    expect(of(found, "port")?.message).toContain(":3334");
+  });
+
+  test("tells a side that refuses from one that cannot be reached, and judges each by itself", async () => {
+    const { url } = model;
+    await model.stop();
+    const found = await findings({ accounts: { default: account({ engine: { baseUrl: url } }) } });
+    expect(of(found, "engine", "default")).toMatchObject({
+      level: "error",
+      message: expect.stringContaining("Check engine.baseUrl"),
+    });
+    expect(of(found, "carrier", "default")?.level).toBe("ok");
+  });
+
+  test("names a model that does not exist", async () => {
+    const found = await findings({ accounts: { default: account({ engine: { model: "gpt-9" } }) } });
+    expect(of(found, "engine", "default")?.message).toContain("engine.model");
+  });
+
+  test.each([
+    ["https://voice.example.com", "ok"],
+    ["http://voice.example.com", "warning"],
+    ["https://localhost:3334", "warning"],
+    ["https://127.0.0.1", "warning"],
+    ["https://[::1]:3334", "warning"],
+  ])("judges whether a carrier can use %s: %s", async (publicUrl, level) => {
+    const found = await findings({ accounts: {}, settings: { publicUrl } });
+    expect(of(found, "public_url")?.level).toBe(level);
+  });
+
+  test("a store that takes no writes is an error, whatever else is fine", async () => {
+    const store = memoryStore();
+    const claim = async () => {
+      throw new StoreError("The disk is full.");
+    };
+    const found = await findings({ accounts: { default: account() }, changes: { store: { ...store, claim } } });
+    expect(complaints(found)).toEqual([
+      expect.objectContaining({ check: "store", level: "error", message: expect.stringContaining("disk is full") }),
+    ]);
+  });
+
+  test("an agent without a workspace is a warning: calls work, and know nothing", async () => {
+    const route = () => ({ agentId: "main", sessionKey: "s" });
+    const found = await findings({ accounts: { default: account() }, host: { route } });
+    expect(complaints(found)).toEqual([expect.objectContaining({ check: "workspace", level: "warning" })]);
+  });
+
+  test("a host that cannot say where an agent belongs is a finding, not a failure", async () => {
+    const route = () => {
+      throw new Error("There is no such agent.");
+    };
+    const found = await findings({ accounts: { default: account() }, host: { route } });
+    expect(of(found, "workspace", "default")).toMatchObject({
+      level: "error",
+      message: expect.stringContaining("callback `route`"),
+    });
+  });
+});
+
+describe("accounts", () => {
+  test("stand by themselves: a wrong one and one without its secret leave the others running", () => {
+    const { book } = bookOf({
+      good: account(),
+      odd: account({ colour: "red" }),
+      keyless: account({ engine: { apiKey: SECRET } }),
+      tokenless: account({ carrier: { authToken: SECRET } }),
+      hookless: account({ engine: { webhookSecret: SECRET } }),
+      off: account({ enabled: false }),
+    });
+    expect(book.running.map(({ id }) => id)).toEqual(["good"]);
+    const states = book.ids.map((id) => book.status(id, 0));
+    expect(states).toEqual([
+      { accountId: "good", state: "running", number: "+15550001234", liveCalls: 0 },
+      { accountId: "odd", state: "misconfigured", liveCalls: 0, problem: expect.stringContaining("odd.colour") },
+      expect.objectContaining({ state: "secret_missing", problem: expect.stringContaining("keyless.engine.apiKey") }),
+      expect.objectContaining({
+        state: "secret_missing",
+        problem: expect.stringContaining("tokenless.carrier.authToken"),
+      }),
+      expect.objectContaining({
+        state: "secret_missing",
+        problem: expect.stringContaining("hookless.engine.webhookSecret"),
+      }),
+      { accountId: "off", state: "stopped", number: "+15550001234", liveCalls: 0 },
+    ]);
+  });
+
+  test("that do not run say why to whoever needs them", () => {
+    const { book } = bookOf({
+      good: account(),
+      odd: account({ colour: "red" }),
+      keyless: account({ engine: { apiKey: SECRET } }),
+      off: account({ enabled: false }),
+    });
+    expect(book.require("good").id).toBe("good");
+    expect(() => book.require("keyless")).toThrow(SecretMissingError);
+    expect(() => book.require("odd")).toThrow(/"odd" is not available: accounts\.odd\.colour/);
+    expect(() => book.require("off")).toThrow(/disabled/);
+    expect(() => book.require("nobody")).toThrow(/there are: good, odd, keyless, off/);
+    expect(() => book.require("nobody")).toThrow(AccountUnavailableError);
+  });
+
+  test("run again with settings that are right, and stop with settings that are not", () => {
+    const { book } = bookOf({ default: account({ engine: { apiKey: SECRET } }) });
+    const set = (raw: object) => book.set("default", bookParse(raw));
+    expect(book.running).toEqual([]);
+    expect(set(account())?.id).toBe("default");
+    expect(book.status("default", 2)).toMatchObject({ state: "running", liveCalls: 2 });
+    expect(set(account({ colour: "red" }))).toBeUndefined();
+    expect(book.running).toEqual([]);
+    book.remove("default");
+    expect(book.ids).toEqual([]);
+    expect(book.status("default", 0)).toEqual({ accountId: "default", state: "stopped", liveCalls: 0 });
+  });
+});
+
+function bookParse(raw: object) {
+  const parsed = parseConfig({ publicUrl: PUBLIC_URL, accounts: { default: raw } }).accounts.get("default");
+  if (!parsed) throw new ConfigError("accounts.default", "is missing");
+  return parsed;
+}
