@@ -52,6 +52,20 @@ test("while a tool runs every gap counts, also the one after words that bridge t
   expect(meter.longestMs(9_000)).toBe(1_600);
 });
 
+test("while the caller has the turn nobody waits, whatever tool runs and whatever of ours still plays", () => {
+  const meter = new SilenceMeter();
+  meter.answered(0);
+  meter.sent(speech(0, 100));
+  meter.callerStarted(200, 280);
+  meter.toolStarted(300);
+  expect(meter.longestMs(3_000)).toBe(0);
+  meter.sent(speech(3_000, 100));
+  expect(meter.longestMs(8_000)).toBe(0);
+  meter.callerFrame(true, 9_000);
+  meter.callerStopped(9_500);
+  expect(meter.longestMs(9_700)).toBe(700);
+});
+
 test("without a tool a gap between our own words does not count", () => {
   const meter = new SilenceMeter();
   meter.answered(0);
