@@ -11,6 +11,8 @@ import type { Ticker } from "./ticker.ts";
 const KEPT_FRAMES = 500;
 /** Carriers send a frame every 20 ms, also of silence: without any for so long the connection is dead, though open. */
 const DEAD_AFTER_MS = 8_000;
+/** A beat that comes so much later than the one before says that this process stood still, not the phone. */
+const HELD_UP_MS = 1_000;
 /** How late a caller's frame is believed to come at most. */
 const MOST_JITTER_MS = 200;
 /** Agent audio is thrown away rather than queued without bound when the carrier does not take it. */
@@ -45,6 +47,7 @@ export class MediaBridge {
   /** When the newest frame ended. */
   #newestFrameMs = 0;
   #lastFrameAtMs = 0;
+  #lastTickMs = 0;
   #legClosedAtMs: number | undefined;
   #leaveTicker: (() => void) | undefined;
   #stalled = false;
@@ -157,6 +160,9 @@ export class MediaBridge {
   }
 
   #tick(nowMs: number): void {
+    // A process that was held up itself has the frames of that time still waiting in its socket.
+    if (nowMs - this.#lastTickMs > HELD_UP_MS) this.#lastFrameAtMs = nowMs;
+    this.#lastTickMs = nowMs;
     if (this.#leg && this.#pacer.waiting) this.#send(nowMs);
     if (this.#leg && nowMs - this.#lastFrameAtMs > DEAD_AFTER_MS) {
       this.#leg.close();
