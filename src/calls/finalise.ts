@@ -9,6 +9,8 @@ import type { LiveCall, LiveCalls } from "./live-calls.ts";
 const ASK_EVERY_MS = 400;
 /** What a caller said last is still being written down when they hang up: it is waited for so long. */
 const LAST_WORDS_MS = 1_000;
+/** When the carrier stopped the media it may take so long to say that the leg has ended too; when the media broke, the leg may live. */
+const SAY_WITHIN_MS = { stopped: 5_000, lost: 2_000 };
 /** The carrier has so long to confirm; then the call is closed on our side, with a fault that says so. */
 const CONFIRM_WITHIN_MS = 15_000;
 
@@ -45,12 +47,12 @@ export class Finaliser {
   /** The phone's media ended and nobody here asked for it: the carrier knows why, and its word is the reason. */
   mediaEnded(live: LiveCall, how: "stopped" | "lost"): Promise<Call> {
     live.journal.note({ type: "media.stopped", reason: how });
-    live.ending ??= this.#endAsCarrierSays(live);
+    live.ending ??= this.#endAsCarrierSays(live, how);
     return live.ending;
   }
 
-  async #endAsCarrierSays(live: LiveCall): Promise<Call> {
-    const state = live.legId === undefined ? undefined : await this.#askUntilEnded(live, 5 * ASK_EVERY_MS);
+  async #endAsCarrierSays(live: LiveCall, how: "stopped" | "lost"): Promise<Call> {
+    const state = live.legId === undefined ? undefined : await this.#askUntilEnded(live, SAY_WITHIN_MS[how]);
     if (state?.state !== "ended") return this.#end(live, { reason: "lost" });
     const reason = state.reason ?? "lost";
     live.journal.note({ type: "leg.ended", reason, carrierStatus: state.carrierStatus });
