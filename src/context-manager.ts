@@ -1,5 +1,5 @@
 import { dayOf } from "./calls/context/days.ts";
-import type { Omission } from "./calls/context/fill.ts";
+import type { Filled } from "./calls/context/fill.ts";
 import { BudgetFiller } from "./calls/context/filler.ts";
 import { noteOf, provenance } from "./calls/context/note.ts";
 import { NoteFiles } from "./calls/context/note-file.ts";
@@ -8,7 +8,6 @@ import type { Call } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./hosts/host.ts";
 
-export type { Omission } from "./calls/context/fill.ts";
 export type { ContextRequest } from "./calls/context/sources.ts";
 
 /** What the manager works with. */
@@ -18,13 +17,7 @@ export interface ContextManagerParts {
 }
 
 /** What the model is told before a call, and what it was made from. */
-export interface CallContext {
-  readonly instructions: string;
-  /** o200k tokens of the instructions, or their bytes where even those fit; never more than the budget. */
-  readonly tokens: number;
-  readonly used: readonly { readonly source: string; readonly tokens: number }[];
-  readonly omitted: readonly Omission[];
-}
+export type CallContext = Filled;
 
 /** A call that is over and is to be remembered. */
 export interface NoteRequest {
