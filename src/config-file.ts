@@ -14,7 +14,8 @@ import {
   type ParsedNode,
   parseDocument,
 } from "yaml";
-import { SECRET_PATHS, type VoiceConfig } from "./config.ts";
+import { SECRET_PATHS } from "./config.ts";
+import type { VoiceConfig } from "./config-types.ts";
 import { ConfigError } from "./core/errors.ts";
 
 /** The environment, as `process.env` has it. */

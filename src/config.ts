@@ -160,8 +160,8 @@ const settingsSchema = z.strictObject({
 export type AccountConfig = z.output<typeof accountSchema>;
 /** The channel's settings beside its accounts. */
 export type VoiceSettings = z.output<typeof settingsSchema>;
-/** What an operator writes: `channels.voice` in OpenClaw, or the whole YAML file standalone. */
-export type VoiceConfig = z.input<typeof settingsSchema> & { accounts: Record<string, z.input<typeof accountSchema>> };
+/** The configuration as the schema would have it written; `VoiceConfig` says the same without the schema's library. */
+export type ConfigInput = z.input<typeof settingsSchema> & { accounts: Record<string, z.input<typeof accountSchema>> };
 
 /** An account as configured: usable, or why it is not. */
 export type ParsedAccount = { readonly config: AccountConfig } | { readonly error: ConfigError };
@@ -217,42 +217,33 @@ export function requireSecret(value: unknown, path: string): string {
   return value;
 }
 
-/** JSON Schema of `channels.voice` for the host's manifest: permissive, because the host stops whole on a strict one. */
-export function configJsonSchema(): Readonly<Record<string, unknown>> {
+/** JSON Schema of `channels.voice`, as strict as the settings are. */
+export function configJsonSchema(): JsonSchema {
   const whole = settingsSchema.extend({ accounts: z.record(z.string(), accountSchema) });
-  return { ...loosen(z.toJSONSchema(whole, { io: "input", unrepresentable: "any" }) as JsonSchema) };
+  return z.toJSONSchema(whole, {
+    io: "input",
+    unrepresentable: "any",
+    override: ({ jsonSchema, path }) => {
+      if (path.at(-1) === "timeZone") delete jsonSchema.default; // it is this machine's
+    },
+  }) as JsonSchema;
 }
 
-// --- Internal helpers ---
-
-/** Keeps structure and words only: a constraint in the manifest would stop the whole gateway, not the one account. */
-function loosen(node: JsonSchema): JsonSchema {
-  const description = [
-    node.description,
-    node.default !== undefined && node.type !== "object" && `Default: ${JSON.stringify(node.default)}.`,
-  ];
-  const text = description.filter(Boolean).join(" ");
-  return {
-    ...(text && { description: text }),
-    ...(node.properties && { type: "object", properties: mapValues(node.properties, loosen) }),
-    ...(typeof node.additionalProperties === "object" && {
-      type: "object",
-      additionalProperties: loosen(node.additionalProperties),
-    }),
-  };
-}
-
-interface JsonSchema {
+/** What this project reads of a JSON Schema. */
+export interface JsonSchema {
   type?: string;
   description?: string;
   default?: unknown;
+  const?: unknown;
+  enum?: readonly unknown[];
+  anyOf?: readonly JsonSchema[];
+  items?: JsonSchema;
   properties?: Record<string, JsonSchema>;
+  required?: readonly string[];
   additionalProperties?: JsonSchema | boolean;
 }
 
-function mapValues<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
-}
+// --- Internal helpers ---
 
 function firstProblem(
   error: z.ZodError,

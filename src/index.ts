@@ -5,7 +5,7 @@ export { VoiceCallHandler } from "./call-handler.ts";
 export type { ToolContext, VoiceTool } from "./calls/tools.ts";
 // Contracts, for those who write a carrier, an engine, a store or a host
 export type * from "./carriers/carrier.ts";
-export type { VoiceConfig } from "./config.ts";
+export type { VoiceConfig } from "./config-types.ts";
 export { VoiceContextManager } from "./context-manager.ts";
 // Calls and their folding
 export { apply, type Call, type CallState, type CallSummary, newCall } from "./core/call.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { configJsonSchema, parseAccount, parseConfig, requireSecret, SECRET_PATHS } from "../src/config.ts";
+import manifest from "../openclaw.plugin.json" with { type: "json" };
+import { parseAccount, parseConfig, requireSecret, SECRET_PATHS } from "../src/config.ts";
 import { ConfigError, SecretMissingError } from "../src/core/errors.ts";
 
 const account = (changes: Record<string, unknown> = {}): Record<string, unknown> => ({
@@ -162,7 +163,7 @@ describe("a secret", () => {
 
 describe("the manifest's JSON Schema", () => {
   type Node = { description?: string; properties?: Record<string, Node>; additionalProperties?: Node };
-  const schema = configJsonSchema() as Node;
+  const schema = (manifest as { channelConfigs: { voice: { schema: Node } } }).channelConfigs.voice.schema;
   const walk = (node: Node, path: string): [string, Node][] => [
     [path, node],
     ...Object.entries(node.properties ?? {}).flatMap(([key, child]) => walk(child, `${path}.${key}`)),

@@ -6,7 +6,7 @@ export function consultTool(host: Host, route: { readonly agentId: string; reado
   return {
     name: "ask_openclaw",
     description:
-      "Asks the full assistant, which has tools, files and memory, for facts or actions that you do not have yourself. " +
+      "Asks the full assistant for facts or actions that you do not have yourself; who calls decides what it may use. " +
       "Say aloud that you are looking it up before you call this. Answers take a few seconds.",
     parameters: {
       type: "object",

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { answerThePhone } from "../../examples/embed.ts";
 import { orderStatus } from "../../examples/own-tool.ts";
-import type { VoiceConfig } from "../../src/config.ts";
+import type { VoiceConfig } from "../../src/config-types.ts";
 import type { PersonScript } from "../../src/testing/phone-network/index.ts";
 import { ruleMind } from "../../src/testing/speech-model/index.ts";
 import { ANN, OUR_NUMBER, PUBLIC_URL, startWorld, type World } from "./world.ts";

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Line } from "../../src/testing/phone-network/index.ts";
 import { ANN_PHONE, ANN_TELEGRAM } from "./harness/config.ts";
@@ -14,6 +16,7 @@ import {
   taking,
 } from "./harness/world.ts";
 
+const SECRET_OF_THE_OWNER = "The key is under the third flower pot.";
 const DINNER = "Hello Bob, this is Nia. Dinner is at eight.";
 
 let world: HostWorld;
@@ -30,9 +33,19 @@ beforeAll(async () => {
     const ping = /ping \d+/.exec(userText)?.[0];
     return ping === undefined ? undefined : { text: ping.replace("ping", "pong") };
   });
-  model.rule(({ userText }) =>
-    userText.includes("Question: What is the weather") ? { text: "It is sunny in Berlin today." } : undefined,
-  );
+  // The agent that is asked tries everything first: to read the owner's memory, and to ring somebody.
+  model.rule((turn) => {
+    if (!turn.userText.includes("Question: What is the weather")) return undefined;
+    switch (turn.toolResults.length) {
+      case 0:
+        return callTool(turn, "read", { path: join(world.home.workspaceDir, "MEMORY.md") });
+      case 1:
+        return callTool(turn, "phone_call", { action: "place", to: BOB_PHONE });
+      default:
+        return { text: "It is sunny in Berlin today." };
+    }
+  });
+  await writeFile(join(world.home.workspaceDir, "MEMORY.md"), `# Private\n\n${SECRET_OF_THE_OWNER}\n`);
 }, 300_000);
 
 afterAll(() => world?.stop(), 60_000);
@@ -113,17 +126,20 @@ describe("a call", () => {
   });
 
   test("gives the agent that is asked during it neither private files nor hands", () => {
-    const consult = world.model.turns.all.find(({ userText }) => userText.includes("Question: What is the weather"));
-    expect(consult?.userText).toContain('Caller: "When are you open?"');
-    expect(consult?.tools).toEqual([]);
+    const consult = world.model.turns.all.filter(({ userText }) => userText.includes("Question: What is the weather"));
+    expect(consult[0]?.userText).toContain('Caller: "When are you open?"');
+    expect(consult[0]?.system).not.toContain(SECRET_OF_THE_OWNER);
+    const [read, placed] = consult.at(-1)?.toolResults ?? [];
+    expect(read).toMatch(/error|not (found|available|allowed)|unknown/i);
+    expect(read).not.toContain(SECRET_OF_THE_OWNER);
+    expect(placed).toMatch(/error|not (found|available|allowed)|unknown/i);
+    expect(world.phones.calls.map(({ to }) => to)).not.toContain(BOB_PHONE);
   });
 
   test("is placed by the agent's tool, and the person who answers hears the message", { timeout: 90_000 }, async () => {
-    let heard = Promise.withResolvers<void>();
     world.phones.addPerson(BOB_PHONE, {
       script: async (line) => {
         await line.hearReply();
-        heard.resolve();
         await line.say("When are you open?");
         await line.hearReply();
       },
@@ -137,8 +153,6 @@ describe("a call", () => {
     world.telegram.write(ANN_TELEGRAM, "Ring Bob, please.");
     const { text } = await world.telegram.sent.first("the agent's word", ({ text }) => text.startsWith("Rung"));
     const callId = /"callId": ?"(call_\w+)"/.exec(text)?.[1] ?? `none in ${text}`;
-    await heard.promise;
-    heard = Promise.withResolvers();
     const leg = await world.phones.nextCall(({ to }) => to === BOB_PHONE);
     expect((await leg.ended).status).toBe("completed");
     await world.api.entry(callId, "session.recorded");

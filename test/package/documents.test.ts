@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, expectTypeOf, test } from "vitest";
 import { parseDocument } from "yaml";
+import { configTypes } from "../../scripts/config-types.ts";
 import { withSchema } from "../../scripts/manifest.ts";
-import { configJsonSchema, parseConfig } from "../../src/config.ts";
+import { type ConfigInput, configJsonSchema, type JsonSchema, parseConfig } from "../../src/config.ts";
 import { loadConfigFile } from "../../src/config-file.ts";
+import type { VoiceConfig } from "../../src/config-types.ts";
 import { VERSION } from "../../src/version.ts";
 import { root } from "./tarball.ts";
 
@@ -12,16 +14,12 @@ const read = (file: string) => readFileSync(join(root, file), "utf8");
 const json = (file: string) => JSON.parse(read(file)) as Record<string, unknown>;
 const pkg = json("package.json") as { files: string[]; scripts: Record<string, string> } & Record<string, unknown>;
 
-interface Schema {
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly additionalProperties?: Schema;
-}
-
 /** Every setting's path in the schema; the account in it is called `default`. */
-function settings(schema: Schema, path: readonly string[] = []): string[] {
+function settings(schema: JsonSchema, path: readonly string[] = []): string[] {
+  if (schema.anyOf || schema.type === "array") return [];
   const children = {
     ...schema.properties,
-    ...(schema.additionalProperties && { default: schema.additionalProperties }),
+    ...(typeof schema.additionalProperties === "object" && { default: schema.additionalProperties }),
   };
   return Object.entries(children).flatMap(([key, child]) => {
     const here = [...path, key];
@@ -31,6 +29,12 @@ function settings(schema: Schema, path: readonly string[] = []): string[] {
 
 test("the manifest has the schema that the code has: npm run manifest", () => {
   expect(read("openclaw.plugin.json")).toBe(withSchema(read("openclaw.plugin.json")));
+});
+
+test("the configuration's types are those of its schema: npm run manifest", () => {
+  const squeezed = (text: string) => text.replace(/\s+/g, "").replaceAll(":|", ":"); // the formatter breaks lines
+  expect(squeezed(read("src/config-types.ts"))).toBe(squeezed(configTypes()));
+  expectTypeOf<VoiceConfig>().toExtend<ConfigInput>();
 });
 
 test("skill.json says what package.json, the manifest and .env.example say", () => {

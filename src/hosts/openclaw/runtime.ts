@@ -119,7 +119,9 @@ export class VoiceRuntime {
         return task.report("ready");
       } catch (error) {
         if (service !== this.#service || abortSignal.aborted) return;
-        task.report({ error: error instanceof Error ? error.message : String(error) });
+        const problem = error instanceof Error ? error.message : String(error);
+        service.logger.error(`${CHANNEL}: account ${account.accountId} cannot take calls yet: ${problem}`);
+        task.report({ error: problem });
         await sleep(this.#clock, TRY_AGAIN_AFTER_MS, abortSignal).catch(() => undefined); // aborted: the loop ends
       }
     }
