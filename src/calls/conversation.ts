@@ -172,6 +172,7 @@ export class Conversation {
     this.#callerSpeech.set(itemId, { startedAtMs, endedAtMs: now });
     this.#bridge.silence.callerStarted(startedAtMs, now);
     this.#parts.journal.note({ type: "speech.started", speaker: "caller" });
+    this.#session?.hold(true);
     this.#interrupt();
   }
 
@@ -200,6 +201,7 @@ export class Conversation {
     const speech = this.#callerSpeech.get(itemId);
     if (speech) speech.endedAtMs = this.#bridge.silence.callerHeardUntilMs;
     this.#bridge.silence.callerStopped(now);
+    this.#session?.hold(false);
     this.#parts.journal.note({ type: "speech.stopped", speaker: "caller" });
   }
 

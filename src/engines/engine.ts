@@ -1,5 +1,6 @@
 import type { VoiceError } from "../core/errors.ts";
 import type { Usage } from "../core/events.ts";
+import type { Speaker } from "../core/transcript.ts";
 
 /** What an engine can do. The core asks these, never the engine's name. */
 export interface EngineCapabilities {
@@ -25,6 +26,14 @@ export interface EngineConfig {
   readonly turns: "ours" | "server";
   /** BCP 47 language that the caller probably speaks, for transcription. */
   readonly language?: string;
+  /** What was heard of the same conversation before this session, oldest first: it is gone on with, not begun again. */
+  readonly history?: readonly EngineTurn[];
+}
+
+/** A turn of the conversation, in the words that were heard. */
+export interface EngineTurn {
+  readonly speaker: Speaker;
+  readonly text: string;
 }
 
 /** What may change while a session runs. What is absent stays as it is. */
@@ -34,7 +43,7 @@ export interface EnginePatch {
 }
 
 /** Why the engine is asked to speak; one response is made for each. */
-export type ResponseCause = "greeting" | "say" | "turn" | "tool";
+export type ResponseCause = "greeting" | "say" | "turn" | "tool" | "idle";
 
 /** A response to be made. */
 export interface ResponseOrder {
@@ -79,8 +88,14 @@ export interface EngineSession {
   on<Name extends keyof EngineEvents>(event: Name, listener: (...payload: EngineEvents[Name]) => void): void;
   /** Gives 20 ms of caller audio: µ-law as base64 text in ASCII bytes, passed on untouched. */
   sendAudio(base64: Buffer): void;
-  /** Asks for a response, as soon as none is running and the caller does not speak. */
+  /** Asks for a response, as soon as none is running and nothing holds it back. */
   respond(order: ResponseOrder): void;
+  /** While held, no response begins: somebody speaks, and nothing is said over a human. */
+  hold(held: boolean): void;
+  /** Ends the caller's turn on our judgement, when the engine has not noticed that they spoke. `turnCommitted` follows. */
+  commitTurn(): void;
+  /** Adds a standing instruction to the conversation. Nothing is cut by it, and nothing is said because of it. */
+  instruct(text: string): void;
   /** Has the model say a text word for word. */
   say(text: string, cause: "greeting" | "say"): void;
   /** Cancels the running response and forgets those that wait. Late pieces of it are not told. */

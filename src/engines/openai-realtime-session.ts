@@ -126,6 +126,21 @@ export class OpenAIRealtimeSession implements EngineSession {
     });
   }
 
+  hold(held: boolean): void {
+    this.#sequencer.hold(held);
+  }
+
+  commitTurn(): void {
+    this.#send({ type: "input_audio_buffer.commit" });
+  }
+
+  instruct(text: string): void {
+    this.#send({
+      type: "conversation.item.create",
+      item: { type: "message", role: "system", content: [{ type: "input_text", text }] },
+    });
+  }
+
   stop(): void {
     this.#sequencer.stop();
   }
@@ -181,12 +196,10 @@ export class OpenAIRealtimeSession implements EngineSession {
         this.#configured = undefined;
         return;
       case "input_audio_buffer.speech_started":
-        this.#sequencer.callerSpeaks(true);
         this.#events.emit("speechStarted", { itemId: event.item_id, atInputMs: event.audio_start_ms });
         return;
       case "input_audio_buffer.speech_stopped":
         this.#events.emit("speechStopped", { itemId: event.item_id, atInputMs: event.audio_end_ms });
-        this.#sequencer.callerSpeaks(false);
         return;
       case "input_audio_buffer.committed":
         this.#events.emit("turnCommitted", { itemId: event.item_id });

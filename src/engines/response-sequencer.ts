@@ -27,7 +27,7 @@ export class ResponseSequencer {
   #running: Running | undefined;
   /** A response that the engine runs and we did not ask for. */
   #foreign: { readonly responseId: string; stopped: boolean } | undefined;
-  #callerSpeaks = false;
+  #held = false;
   #count = 0;
 
   constructor(commands: SequencerCommands) {
@@ -46,10 +46,10 @@ export class ResponseSequencer {
     this.#next();
   }
 
-  /** The caller began or stopped to speak: nothing begins to speak over a human. */
-  callerSpeaks(speaks: boolean): void {
-    this.#callerSpeaks = speaks;
-    if (!speaks) this.#next();
+  /** While held nothing begins: nothing is said over a human. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (!held) this.#next();
   }
 
   /** Stops the running response and forgets what waits, but for texts that must be said. */
@@ -111,7 +111,7 @@ export class ResponseSequencer {
   }
 
   #next(): void {
-    if (this.#running || this.#foreign || this.#callerSpeaks) return;
+    if (this.#running || this.#foreign || this.#held) return;
     const order = this.#waiting.shift();
     if (!order) return;
     this.#count += 1;

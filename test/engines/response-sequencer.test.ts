@@ -103,7 +103,7 @@ function bench() {
     },
     caller(speaks: boolean) {
       callerSpeaks = speaks;
-      sequencer.callerSpeaks(speaks);
+      sequencer.hold(speaks);
     },
     stop() {
       for (const one of asked) if (waits(one) && one.order.cause !== "say") one.fate = "stopped";
