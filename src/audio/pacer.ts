@@ -1,4 +1,4 @@
-import { FRAME_BYTES, mulawMs } from "./g711.ts";
+import { decodeMulaw, FRAME_BYTES, FRAME_MS, linearToMulaw, mulawMs } from "./g711.ts";
 
 /** A piece of one item that is to be sent now. */
 export interface Piece {
@@ -18,6 +18,8 @@ export interface Pacing {
 }
 
 const DEFAULT_PACING: Pacing = { leadMs: 300, pieceMs: 100 };
+/** Sound that goes on where it was paused rises for so many samples (5 ms), or it would click. */
+const RISE_SAMPLES = 40;
 
 interface Queued {
   readonly itemId: string;
@@ -37,7 +39,10 @@ export class Pacer {
   readonly #leadMs: number;
   readonly #pieceBytes: number;
   #queue: Queued[] = [];
+  /** What was handed out and may not have played yet, in order. */
+  #out: Piece[] = [];
   #playsUntilMs = 0;
+  #held = false;
 
   constructor({ leadMs, pieceMs }: Pacing = DEFAULT_PACING) {
     this.#leadMs = leadMs;
@@ -67,13 +72,19 @@ export class Pacer {
 
   /** Notes that an item is complete: its rest goes out although it fills no whole piece. */
   finish(itemId: string): void {
-    const item = this.#queue.find((queued) => queued.itemId === itemId);
+    const item = this.#queue.findLast((queued) => queued.itemId === itemId);
     if (item) item.complete = true;
+  }
+
+  /** Whether playback is paused. */
+  get held(): boolean {
+    return this.#held;
   }
 
   /** The pieces that are due at `nowMs`. */
   take(nowMs: number): Piece[] {
     const due: Piece[] = [];
+    if (this.#held) return due;
     for (let item = this.#queue[0]; item; item = this.#queue[0]) {
       if (item.bytes === 0) {
         // The item that is being produced stays until it is complete or another one follows.
@@ -88,13 +99,49 @@ export class Pacer {
       this.#playsUntilMs = startsAtMs + mulawMs(audio.length);
       due.push({ itemId: item.itemId, audio, startsAtMs });
     }
+    if (due.length > 0) this.#out = [...this.#out.filter((piece) => endOf(piece) > nowMs), ...due];
     return due;
+  }
+
+  /**
+   * Pauses playback, which stopped at `nowMs`: what was handed out and had not begun to play then waits again. Whoever
+   * calls it has the carrier drop the same. A frame that had begun counts as played.
+   */
+  hold(nowMs: number): void {
+    if (this.#held) return;
+    this.#held = true;
+    for (const { itemId, audio, startsAtMs } of this.#out.reverse()) {
+      const rest = audio.subarray(playedFrames(startsAtMs, nowMs) * FRAME_BYTES);
+      if (rest.length > 0) this.#putBack(itemId, rest);
+    }
+    this.#out = [];
+    this.#playsUntilMs = Math.min(this.#playsUntilMs, nowMs);
+  }
+
+  /** Lets playback go on where it was paused. */
+  release(): void {
+    this.#held = false;
+    const chunks = this.#queue[0]?.chunks;
+    if (chunks?.[0]) chunks[0] = rising(chunks[0]);
   }
 
   /** Throws away all that waits, and takes note that playback stopped at `nowMs`. */
   clear(nowMs: number): void {
     this.#queue = [];
+    this.#out = [];
+    this.#held = false;
     this.#playsUntilMs = Math.min(this.#playsUntilMs, nowMs);
+  }
+
+  #putBack(itemId: string, audio: Uint8Array): void {
+    let first = this.#queue[0];
+    if (first?.itemId !== itemId) {
+      // Its end, if it has one, was told while it lay here; what is put back before another item is complete anyway.
+      first = { itemId, chunks: [], bytes: 0, complete: true };
+      this.#queue.unshift(first);
+    }
+    first.chunks.unshift(audio);
+    first.bytes += audio.length;
   }
 
   /** One piece, or what whole frames there are, or the padded rest of a complete item. */
@@ -109,6 +156,23 @@ export class Pacer {
     padded.set(rest);
     return padded;
   }
+}
+
+// --- Internal helpers ---
+
+const endOf = ({ audio, startsAtMs }: Piece): number => startsAtMs + mulawMs(audio.length);
+
+/** How many frames of a piece have begun to play at `nowMs`. */
+export function playedFrames(startsAtMs: number, nowMs: number): number {
+  return Math.max(0, Math.ceil((nowMs - startsAtMs) / FRAME_MS));
+}
+
+function rising(audio: Uint8Array): Uint8Array {
+  const risen = Uint8Array.from(audio);
+  decodeMulaw(audio.subarray(0, RISE_SAMPLES)).forEach((sample, i) => {
+    risen[i] = linearToMulaw(Math.round((sample * i) / RISE_SAMPLES));
+  });
+  return risen;
 }
 
 function dequeue(item: Queued, count: number): Uint8Array {

@@ -1,17 +1,18 @@
 import type { MediaLeg } from "../carriers/carrier.ts";
 import { callerNumber, summarise } from "../core/call.ts";
-import { type Clock, sleep } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { VoiceError } from "../core/errors.ts";
 import type { VoiceEvents } from "../core/events.ts";
-import { heardText } from "../core/transcript.ts";
 import type { EngineSession } from "../engines/engine.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Account } from "./account.ts";
 import type { CallJournal } from "./journal.ts";
 import { MediaBridge } from "./media-bridge.ts";
 import type { ItemPlayout } from "./playout.ts";
+import { Scribe } from "./scribe.ts";
 import type { Ticker } from "./ticker.ts";
 import { runTool, type VoiceTool } from "./tools.ts";
+import { EngineTurns, type TurnCommands, type TurnTaking } from "./turns.ts";
 
 /** Tells the plugin's listeners. */
 export type Emit = <Name extends keyof VoiceEvents>(name: Name, ...payload: VoiceEvents[Name]) => void;
@@ -34,35 +35,39 @@ export interface ConversationParts {
 }
 
 /**
- * One call's talk: owner of the greeting, of the turns, of the interruption and of the transcript.
- * It has a phone side and a model side, which become ready in any order.
+ * One call's talk: owner of the greeting, of the answers and of the interruption. It has a phone side and a model side,
+ * which become ready in any order.
  */
 export class Conversation {
   readonly #parts: ConversationParts;
   readonly #bridge: MediaBridge;
+  readonly #scribe: Scribe;
+  readonly #turns: TurnTaking;
   readonly #over = new AbortController();
-  readonly #agentWords = new Map<string, string>();
-  readonly #callerSpeech = new Map<string, { startedAtMs: number; endedAtMs: number }>();
-  /** Caller turns whose words are still to come. */
-  readonly #unwritten = new Set<string>();
-  #allWritten: (() => void) | undefined;
   #session: EngineSession | undefined;
   #opening: Promise<void> | undefined;
   #answeredAtMs: number | undefined;
   /** `asked` until its first sound is heard; a greeting that nobody heard is given again. */
   #greeting: "due" | "asked" | "given" = "due";
-  #speakingItem: string | undefined;
 
   constructor(parts: ConversationParts) {
     this.#parts = parts;
+    this.#scribe = new Scribe(parts);
+    const { clock, ticker, journal } = parts;
     this.#bridge = new MediaBridge({
-      clock: parts.clock,
-      ticker: parts.ticker,
-      onHeard: (item) => this.#heard(item, false),
+      clock,
+      ticker,
+      onHeard: (item) => this.#heard(item, item.heardMs < item.producedMs),
       onDtmf: (digit) => this.#pressed(digit),
       onClosed: parts.onMediaClosed,
-      onStall: (message) => parts.journal.note({ type: "fault.noted", code: "carrier_stalled", message }),
+      onStall: (message) => journal.note({ type: "fault.noted", code: "carrier_stalled", message }),
+      onCallerFrame: (frame, endedAtMs) => this.#turns.callerFrame(frame, endedAtMs, clock.now()),
+      onAgentPlays: (pieces) => {
+        for (const { audio, startsAtMs } of pieces) this.#turns.agentPlays(audio, startsAtMs);
+      },
+      onTick: (nowMs) => this.#tick(nowMs),
     });
+    this.#turns = this.#makeTurns();
   }
 
   /** Opens the engine's session, once. Resolves when it is ready. @throws VoiceError it will not be */
@@ -79,6 +84,7 @@ export class Conversation {
   /** Connects the phone's side. `answeredAtMs` is when the caller began to wait for us. */
   attach(leg: MediaLeg, answeredAtMs: number): void {
     this.#answeredAtMs = answeredAtMs;
+    this.#scribe.answered(answeredAtMs);
     this.#bridge.silence.answered(answeredAtMs);
     this.#bridge.attachLeg(leg);
     this.#greet();
@@ -92,14 +98,8 @@ export class Conversation {
   }
 
   /** Resolves when the words of every finished caller turn are there, or after `limitMs`. */
-  async lastWords(limitMs: number): Promise<void> {
-    if (this.#unwritten.size === 0) return;
-    const enough = new AbortController();
-    const written = new Promise<void>((resolve) => {
-      this.#allWritten = resolve;
-    });
-    await Promise.race([written, sleep(this.#parts.clock, limitMs, enough.signal).catch(() => {})]);
-    enough.abort();
+  lastWords(limitMs: number): Promise<void> {
+    return this.#scribe.lastWords(limitMs);
   }
 
   /** Ends the talk on our side: nothing is sent or heard any more. Says how long the longest silence was. */
@@ -126,20 +126,31 @@ export class Conversation {
   }
 
   #hearEngine(session: EngineSession): void {
-    const { journal, emit } = this.#parts;
+    const { journal, emit, clock } = this.#parts;
     session.on("audio", ({ itemId, audio }) => this.#bridge.fromAgent(itemId, audio));
     session.on("audioDone", ({ itemId }) => this.#bridge.agentItemDone(itemId));
-    session.on("agentWords", ({ itemId, text }) => {
-      this.#agentWords.set(itemId, text);
-      if (itemId !== this.#speakingItem) journal.note({ type: "speech.started", speaker: "agent" });
-      this.#speakingItem = itemId;
-      emit("partial", { speaker: "agent", text }, this.#summary());
+    session.on("agentWords", ({ itemId, text }) => this.#scribe.agentWords(itemId, text));
+    session.on("speechStarted", ({ itemId, atInputMs }) => {
+      const spokeFromMs = this.#bridge.spokenAtMs(atInputMs);
+      this.#scribe.callerStarted(itemId, spokeFromMs);
+      this.#turns.engineSpeechStarted(itemId, spokeFromMs, clock.now());
     });
-    session.on("speechStarted", ({ itemId, atInputMs }) => this.#callerStarted(itemId, atInputMs));
-    session.on("speechStopped", ({ itemId }) => this.#callerStopped(itemId));
-    session.on("turnCommitted", ({ itemId }) => this.#callerTurn(itemId));
-    session.on("callerWordsFailed", ({ itemId }) => this.#written(itemId));
-    session.on("callerWords", ({ itemId, text, final }) => this.#callerWords(itemId, text, final));
+    session.on("speechStopped", ({ itemId }) => {
+      this.#scribe.callerStopped(itemId, this.#bridge.silence.callerHeardUntilMs);
+      this.#turns.engineSpeechStopped(itemId, clock.now());
+    });
+    session.on("turnCommitted", ({ itemId }) => {
+      this.#scribe.callerTurn(itemId);
+      this.#turns.turnCommitted(itemId, clock.now());
+    });
+    session.on("callerWordsFailed", ({ itemId }) => {
+      this.#scribe.written(itemId);
+      this.#turns.callerWordsFailed(itemId, clock.now());
+    });
+    session.on("callerWords", ({ itemId, text, final }) => {
+      this.#scribe.callerWords(itemId, text, final);
+      this.#turns.callerWords(itemId, text, final, clock.now());
+    });
     session.on("responseStarted", ({ responseId, cause }) => {
       journal.note({ type: "response.started", responseId, cause });
     });
@@ -156,6 +167,37 @@ export class Conversation {
     });
   }
 
+  #makeTurns(): TurnTaking {
+    const { journal } = this.#parts;
+    const { silence } = this.#bridge;
+    const now = () => this.#parts.clock.now();
+    const commands: TurnCommands = {
+      pause: () => {
+        this.#bridge.pause();
+        this.#turns.agentCleared(now());
+      },
+      resume: () => this.#bridge.resume(),
+      yieldFloor: () => this.#interrupt(),
+      hold: (held) => this.#session?.hold(held),
+      commitTurn: () => this.#session?.commitTurn(),
+      answer: () => this.#answer(),
+      callerStarted: (spokeFromMs) => {
+        silence.callerStarted(spokeFromMs, now());
+        journal.note({ type: "speech.started", speaker: "caller" });
+      },
+      callerStopped: () => {
+        silence.callerStopped(now());
+        journal.note({ type: "speech.stopped", speaker: "caller" });
+      },
+    };
+    return new EngineTurns(commands, this.#parts.account.turns === "ours");
+  }
+
+  #tick(nowMs: number): void {
+    this.#turns.agentSounds(this.#bridge.agentSpeaks, nowMs);
+    this.#turns.tick(nowMs);
+  }
+
   /** Speaks first, once, when both sides are ready. */
   #greet(): void {
     if (this.#greeting !== "due" || !this.#session || !this.#bridge.hasLeg) return;
@@ -166,101 +208,38 @@ export class Conversation {
     else this.#session.respond({ cause: "greeting" });
   }
 
-  #callerStarted(itemId: string, atInputMs: number): void {
-    const now = this.#parts.clock.now();
-    const startedAtMs = this.#bridge.spokenAtMs(atInputMs);
-    this.#callerSpeech.set(itemId, { startedAtMs, endedAtMs: now });
-    this.#bridge.silence.callerStarted(startedAtMs, now);
-    this.#parts.journal.note({ type: "speech.started", speaker: "caller" });
-    this.#session?.hold(true);
-    this.#interrupt();
+  /** The caller's turn is over. A caller who speaks before they were greeted is answered by the greeting. */
+  #answer(): void {
+    if (!this.#bridge.hasLeg) return;
+    if (this.#greeting === "due") this.#greet();
+    else if (this.#greeting === "given") this.#session?.respond({ cause: "turn" });
   }
 
   /** The caller speaks: the agent falls silent, and the model learns what of its words was heard. */
   #interrupt(): void {
-    const session = this.#session as EngineSession;
+    const session = this.#session;
     const spoke = this.#bridge.agentSpeaks;
-    session.stop();
+    session?.stop();
     if (!spoke) {
       if (this.#greeting === "asked") this.#greeting = "due";
       return;
     }
     const cuts = this.#bridge.interrupt();
+    this.#turns.agentCleared(this.#parts.clock.now());
     if (this.#greeting === "asked") this.#greeting = cuts.some(({ heardMs }) => heardMs > 0) ? "given" : "due";
     for (const cut of cuts) {
       const { itemId, heardMs, producedMs } = cut;
-      session.truncate(itemId, heardMs);
+      session?.truncate(itemId, heardMs);
       this.#parts.journal.note({ type: "playout.cut", itemId, heardMs, producedMs });
       this.#heard(cut, true);
       this.#parts.emit("bargeIn", { itemId, heardMs }, this.#summary());
     }
   }
 
-  #callerStopped(itemId: string): void {
-    const now = this.#parts.clock.now();
-    const speech = this.#callerSpeech.get(itemId);
-    if (speech) speech.endedAtMs = this.#bridge.silence.callerHeardUntilMs;
-    this.#bridge.silence.callerStopped(now);
-    this.#session?.hold(false);
-    this.#parts.journal.note({ type: "speech.stopped", speaker: "caller" });
-  }
-
-  #callerTurn(itemId: string): void {
-    this.#unwritten.add(itemId);
-    if (this.#parts.account.turns === "server" || !this.#bridge.hasLeg) return;
-    // A caller who speaks before they were greeted is answered by the greeting.
-    if (this.#greeting === "due") this.#greet();
-    else if (this.#greeting === "given") this.#session?.respond({ cause: "turn" });
-  }
-
-  #callerWords(itemId: string, text: string, final: boolean): void {
-    if (!final) {
-      this.#parts.emit("partial", { speaker: "caller", text }, this.#summary());
-      return;
-    }
-    this.#written(itemId);
-    const words = text.trim();
-    const speech = this.#callerSpeech.get(itemId);
-    this.#callerSpeech.delete(itemId);
-    if (words === "") return;
-    const startedAtMs = speech?.startedAtMs ?? this.#parts.clock.now();
-    const heardMs = Math.max(0, Math.round((speech?.endedAtMs ?? startedAtMs) - startedAtMs));
-    this.#add({
-      id: itemId,
-      speaker: "caller",
-      text: words,
-      startMs: this.#sinceAnswer(startedAtMs),
-      heardMs,
-      cut: false,
-    });
-  }
-
-  #written(itemId: string): void {
-    this.#unwritten.delete(itemId);
-    if (this.#unwritten.size === 0) this.#allWritten?.();
-  }
-
   /** An agent item is over for the caller's ears: played out, or cut. */
-  #heard({ itemId, heardMs, producedMs, startedAtMs }: ItemPlayout, cut: boolean): void {
-    const words = this.#agentWords.get(itemId) ?? "";
-    this.#agentWords.delete(itemId);
-    if (!cut) this.#parts.journal.note({ type: "speech.stopped", speaker: "agent" });
-    if (this.#greeting === "asked" && heardMs > 0) this.#greeting = "given";
-    const text = heardText(words, heardMs, producedMs).trim();
-    if (text === "" || startedAtMs === undefined) return;
-    this.#add({
-      id: itemId,
-      speaker: "agent",
-      text,
-      startMs: this.#sinceAnswer(startedAtMs),
-      heardMs,
-      cut: heardMs < producedMs,
-    });
-  }
-
-  #add(entry: VoiceEvents["transcript"][0]): void {
-    this.#parts.journal.note({ type: "transcript.added", entry });
-    this.#parts.emit("transcript", entry, this.#summary());
+  #heard(item: ItemPlayout, cut: boolean): void {
+    if (this.#greeting === "asked" && item.heardMs > 0) this.#greeting = "given";
+    this.#scribe.agentHeard(item, cut);
   }
 
   async #tool(session: EngineSession, run: { toolCallId: string; name: string; argumentsJson: string }): Promise<void> {
@@ -276,10 +255,6 @@ export class Conversation {
   #pressed(digit: string): void {
     this.#parts.journal.note({ type: "dtmf.received", digit });
     this.#parts.emit("dtmf", digit, this.#summary());
-  }
-
-  #sinceAnswer(atMs: number): number {
-    return Math.max(0, Math.round(atMs - (this.#answeredAtMs ?? atMs)));
   }
 
   #summary() {

@@ -1,8 +1,9 @@
-import { FRAME_MS, isAudible } from "../audio/g711.ts";
-import { Pacer } from "../audio/pacer.ts";
+import { FRAME_MS, isAudible, mulawMs } from "../audio/g711.ts";
+import { Pacer, type Piece } from "../audio/pacer.ts";
 import type { MediaLeg, MediaListener } from "../carriers/carrier.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EngineSession } from "../engines/engine.ts";
+import { PlaybackClock } from "./playback-clock.ts";
 import { type ItemPlayout, Playout } from "./playout.ts";
 import { SilenceMeter } from "./silence-meter.ts";
 import type { Ticker } from "./ticker.ts";
@@ -17,12 +18,20 @@ const HELD_UP_MS = 1_000;
 const MOST_JITTER_MS = 200;
 /** Agent audio is thrown away rather than queued without bound when the carrier does not take it. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
+/** A mark confirms that all before it has played; one for so much audio is enough. */
+const MARK_EVERY_MS = 200;
 
 export interface MediaBridgeParts {
   readonly clock: Clock;
   readonly ticker: Ticker;
-  /** An item has played out whole. */
+  /** An item is over for the caller's ears: played out whole, or cut because the carrier took no more. */
   readonly onHeard: (item: ItemPlayout) => void;
+  /** Each 20 ms frame of the caller, µ-law, and when it ended. */
+  readonly onCallerFrame: (frame: Uint8Array, endedAtMs: number) => void;
+  /** What was handed to the carrier, by the time at which it plays. */
+  readonly onAgentPlays: (pieces: readonly Piece[]) => void;
+  /** The shared beat, every 20 ms. */
+  readonly onTick: (nowMs: number) => void;
   readonly onDtmf: (digit: string) => void;
   /** The media connection is over; `lost` when nobody asked for it. */
   readonly onClosed: (how: "stopped" | "lost") => void;
@@ -35,6 +44,7 @@ export class MediaBridge {
   readonly #parts: MediaBridgeParts;
   readonly #pacer = new Pacer();
   readonly #playout = new Playout();
+  readonly #playback = new PlaybackClock();
   readonly silence = new SilenceMeter();
   #leg: MediaLeg | undefined;
   #session: EngineSession | undefined;
@@ -51,6 +61,7 @@ export class MediaBridge {
   #legClosedAtMs: number | undefined;
   #leaveTicker: (() => void) | undefined;
   #stalled = false;
+  #unmarkedMs = 0;
 
   constructor(parts: MediaBridgeParts) {
     this.#parts = parts;
@@ -73,9 +84,9 @@ export class MediaBridge {
     return this.#newestFrameMs - (this.#givenFrames * FRAME_MS - atInputMs);
   }
 
-  /** Whether the caller hears the agent, or will in a moment. */
+  /** Whether the caller hears the agent, or will once nothing holds it back. */
   get agentSpeaks(): boolean {
-    return this.#pacer.waiting || this.#pacer.playsUntilMs > this.#parts.clock.now();
+    return this.#pacer.waiting || this.#pacer.playsUntilMs > this.#playback.at(this.#parts.clock.now());
   }
 
   /** Connects the phone's side. */
@@ -85,7 +96,7 @@ export class MediaBridge {
     this.#leaveTicker = this.#parts.ticker.add((nowMs) => this.#tick(nowMs));
     const listener: MediaListener = {
       audio: (base64) => this.#fromCaller(base64),
-      marked: () => {},
+      marked: (name) => this.#playback.marked(name, this.#parts.clock.now()),
       dtmf: this.#parts.onDtmf,
       closed: (how) => this.#legClosed(how),
     };
@@ -114,13 +125,35 @@ export class MediaBridge {
     this.#pacer.finish(itemId);
   }
 
-  /** Silences the agent at once. Says what of each unfinished item was heard. */
+  /** Plays a whole sound of ours behind what is there already. */
+  play(itemId: string, audio: Uint8Array): void {
+    this.#playout.produced(itemId, audio.length);
+    this.#playout.complete(itemId);
+    this.#pacer.push(itemId, audio);
+    this.#pacer.finish(itemId);
+    if (this.#leg) this.#send(this.#parts.clock.now());
+  }
+
+  /** Silences the agent at once, and keeps what was not heard. */
+  pause(): void {
+    if (this.#pacer.held) return;
+    const playback = this.#silence();
+    this.#pacer.hold(playback);
+    this.#playout.paused(playback);
+  }
+
+  /** Goes on where the agent was paused. */
+  resume(): void {
+    if (!this.#pacer.held) return;
+    this.#pacer.release();
+    if (this.#leg) this.#send(this.#parts.clock.now());
+  }
+
+  /** Silences the agent at once, for good. Says what of each unfinished item was heard. */
   interrupt(): ItemPlayout[] {
-    const now = this.#parts.clock.now();
-    this.#pacer.clear(now);
-    this.#leg?.clear();
-    this.silence.cleared(now);
-    return this.#playout.takeAll(now);
+    const playback = this.#pacer.held ? this.#playback.at(this.#parts.clock.now()) : this.#silence();
+    this.#pacer.clear(playback);
+    return this.#taken(this.#playout.takeAll(playback));
   }
 
   /** Lets go of both sides. Says what was heard of the items that had not played out. */
@@ -129,7 +162,26 @@ export class MediaBridge {
     this.#leg?.close();
     this.#leg = undefined;
     this.#kept = [];
-    return this.#playout.takeAll(this.#legClosedAtMs ?? this.#parts.clock.now());
+    return this.#taken(this.#playout.takeAll(this.#playback.at(this.#legClosedAtMs ?? this.#parts.clock.now())));
+  }
+
+  /** Has the carrier drop what has not played. Says when playback stopped, on its own clock. */
+  #silence(): number {
+    const now = this.#parts.clock.now();
+    const playback = this.#playback.at(now);
+    this.#leg?.clear();
+    this.#playback.cleared();
+    this.#unmarkedMs = 0;
+    this.silence.cleared(now);
+    return playback;
+  }
+
+  /** Items by the clock of the wall. */
+  #taken(items: ItemPlayout[]): ItemPlayout[] {
+    const { lagMs } = this.#playback;
+    return items.map((item) =>
+      item.startedAtMs === undefined ? item : { ...item, startedAtMs: item.startedAtMs + lagMs },
+    );
   }
 
   #legClosed(how: "stopped" | "lost"): void {
@@ -149,7 +201,8 @@ export class MediaBridge {
     // A frame that came late was spoken on time; frames that were lost are not counted, hence the bound.
     const endedAtMs = Math.max(this.#inputStartMs + sinceStartMs, now - MOST_JITTER_MS);
     this.#newestFrameMs = endedAtMs;
-    this.silence.callerFrame(isAudible(Buffer.from(base64.toString("latin1"), "base64")), endedAtMs);
+    const frame = decodeFrame(base64);
+    this.silence.callerFrame(isAudible(frame), endedAtMs);
     if (this.#session) {
       this.#session.sendAudio(base64);
       this.#givenFrames += 1;
@@ -157,6 +210,7 @@ export class MediaBridge {
       if (this.#kept.length === KEPT_FRAMES) this.#kept.shift();
       this.#kept.push(Buffer.from(base64)); // the view is valid during this call only
     }
+    this.#parts.onCallerFrame(frame, endedAtMs);
   }
 
   #tick(nowMs: number): void {
@@ -169,21 +223,47 @@ export class MediaBridge {
       this.#legClosed("lost");
       return;
     }
-    for (const item of this.#playout.takeFinished(nowMs)) this.#parts.onHeard(item);
+    const finished = this.#playout.takeFinished(this.#playback.at(nowMs));
+    if (finished.length > 0) for (const item of this.#taken(finished)) this.#parts.onHeard(item);
+    this.#parts.onTick(nowMs);
   }
 
   #send(nowMs: number): void {
     const leg = this.#leg as MediaLeg;
-    if (leg.bufferedBytes > MAX_BUFFERED_BYTES) {
-      if (!this.#stalled) this.#parts.onStall("The carrier does not take our audio.");
-      this.#stalled = true;
-      this.#pacer.clear(nowMs);
-      return;
-    }
+    if (leg.bufferedBytes > MAX_BUFFERED_BYTES) return this.#stall(nowMs);
     this.#stalled = false;
-    const pieces = this.#pacer.take(nowMs);
+    const pieces = this.#pacer.take(this.#playback.at(nowMs));
+    if (pieces.length === 0) return;
     for (const { audio } of pieces) leg.sendAudio(audio);
+    this.#mark(leg, pieces);
     this.#playout.sent(pieces);
-    this.silence.sent(pieces);
+    const { lagMs } = this.#playback;
+    const heard = lagMs === 0 ? pieces : pieces.map((piece) => ({ ...piece, startsAtMs: piece.startsAtMs + lagMs }));
+    this.silence.sent(heard);
+    this.#parts.onAgentPlays(heard);
   }
+
+  /** Asks the carrier to say when all until here has played. */
+  #mark(leg: MediaLeg, pieces: readonly Piece[]): void {
+    for (const { audio } of pieces) this.#unmarkedMs += mulawMs(audio.length);
+    if (this.#unmarkedMs < MARK_EVERY_MS && this.#pacer.waiting) return;
+    this.#unmarkedMs = 0;
+    leg.mark(this.#playback.mark(this.#pacer.playsUntilMs));
+  }
+
+  /** The carrier takes nothing: what waits is dropped rather than heard late. */
+  #stall(nowMs: number): void {
+    if (!this.#stalled) this.#parts.onStall("The carrier does not take our audio.");
+    this.#stalled = true;
+    const playback = this.#playback.at(nowMs);
+    this.#pacer.clear(playback);
+    for (const item of this.#taken(this.#playout.takeAll(playback))) this.#parts.onHeard(item);
+  }
+}
+
+// --- Internal helpers ---
+
+/** Base64 in ASCII bytes -> µ-law bytes. */
+function decodeFrame(base64: Buffer): Uint8Array {
+  return Buffer.from(base64.toString("latin1"), "base64");
 }

@@ -1,5 +1,5 @@
-import { mulawMs } from "../audio/g711.ts";
-import type { Piece } from "../audio/pacer.ts";
+import { FRAME_MS, mulawMs } from "../audio/g711.ts";
+import { type Piece, playedFrames } from "../audio/pacer.ts";
 
 /** How much of one item has been produced and heard, in milliseconds. */
 export interface ItemPlayout {
@@ -14,7 +14,7 @@ interface Tracked {
   readonly itemId: string;
   producedMs: number;
   complete: boolean;
-  readonly pieces: { startsAtMs: number; durationMs: number }[];
+  pieces: { startsAtMs: number; durationMs: number }[];
 }
 
 /**
@@ -41,9 +41,14 @@ export class Playout {
     }
   }
 
-  /** Whether anything of any item has yet to be heard. */
-  pending(nowMs: number): boolean {
-    return [...this.#items.values()].some((item) => !item.complete || heardMs(item, nowMs) < item.producedMs);
+  /** Playback was paused at `nowMs`: what had not begun to play is handed out again, in new pieces. */
+  paused(nowMs: number): void {
+    for (const item of this.#items.values()) {
+      for (const piece of item.pieces) {
+        piece.durationMs = Math.min(piece.durationMs, playedFrames(piece.startsAtMs, nowMs) * FRAME_MS);
+      }
+      item.pieces = item.pieces.filter(({ durationMs }) => durationMs > 0);
+    }
   }
 
   /** Takes out the items that have played out at `nowMs`. */

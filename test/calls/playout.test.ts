@@ -31,7 +31,6 @@ test("an item is finished once it is complete and all of it has played; padding 
   playout.complete("a");
   expect(playout.takeFinished(119)).toEqual([]);
   expect(playout.takeFinished(120)).toEqual([{ itemId: "a", producedMs: 120, heardMs: 120, startedAtMs: 0 }]);
-  expect(playout.pending(120)).toBe(false);
 });
 
 test("heard never exceeds produced and never shrinks", () => {
@@ -59,4 +58,16 @@ test("heard never exceeds produced and never shrinks", () => {
       }
     }),
   );
+});
+
+test("a pause lets the frame that plays end; what goes on after it counts on from there", () => {
+  const playout = new Playout();
+  playout.produced("a", 300 * 8);
+  playout.complete("a");
+  playout.sent([piece("a", 0, 100), piece("a", 100, 100), piece("a", 200, 100)]);
+  playout.paused(130);
+  expect(playout.takeFinished(10_000)).toEqual([]);
+  playout.sent([piece("a", 700, 60), piece("a", 760, 100)]);
+  expect(playout.takeFinished(859)).toEqual([]);
+  expect(playout.takeFinished(860)).toEqual([{ itemId: "a", producedMs: 300, heardMs: 300, startedAtMs: 0 }]);
 });

@@ -1,0 +1,72 @@
+/** What turn-taking decides; the conversation carries it out. */
+export interface TurnCommands {
+  /** Silence the agent at once, but keep what was not heard: somebody may be speaking. */
+  pause(): void;
+  /** Nobody spoke: the agent goes on where it was paused. */
+  resume(): void;
+  /** The caller has the floor: what was not heard is given up. They speak since `spokeFromMs`. */
+  yieldFloor(spokeFromMs: number): void;
+  /** While held, no response begins. */
+  hold(held: boolean): void;
+  /** The engine did not notice a turn that we heard end. */
+  commitTurn(): void;
+  /** The caller's turn is over and wants an answer. */
+  answer(): void;
+  /** The caller has the turn since `spokeFromMs`. */
+  callerStarted(spokeFromMs: number): void;
+  /** The caller has given the turn back. */
+  callerStopped(): void;
+}
+
+/** Who may speak when. Told of everything that is heard; all times are on the clock of the wall, in milliseconds. */
+export interface TurnTaking {
+  /** One 20 ms frame of the caller, µ-law. */
+  callerFrame(frame: Uint8Array, endedAtMs: number, nowMs: number): void;
+  /** Agent audio was handed to the carrier and plays from `startsAtMs`. */
+  agentPlays(audio: Uint8Array, startsAtMs: number): void;
+  /** What was handed over and has not played was dropped. */
+  agentCleared(nowMs: number): void;
+  /** Whether the caller hears the agent, or would if nothing held it back. */
+  agentSounds(sounds: boolean, nowMs: number): void;
+  engineSpeechStarted(itemId: string, spokeFromMs: number, nowMs: number): void;
+  engineSpeechStopped(itemId: string, nowMs: number): void;
+  turnCommitted(itemId: string, nowMs: number): void;
+  callerWords(itemId: string, text: string, final: boolean, nowMs: number): void;
+  callerWordsFailed(itemId: string, nowMs: number): void;
+  /** The shared beat. */
+  tick(nowMs: number): void;
+}
+
+/** Takes the engine's word for when the caller speaks. It answers by itself, or is told to (`answers`). */
+export class EngineTurns implements TurnTaking {
+  readonly #commands: TurnCommands;
+  readonly #answers: boolean;
+
+  constructor(commands: TurnCommands, answers: boolean) {
+    this.#commands = commands;
+    this.#answers = answers;
+  }
+
+  engineSpeechStarted(_itemId: string, spokeFromMs: number): void {
+    this.#commands.callerStarted(spokeFromMs);
+    this.#commands.hold(true);
+    this.#commands.yieldFloor(spokeFromMs);
+  }
+
+  engineSpeechStopped(): void {
+    this.#commands.callerStopped();
+    this.#commands.hold(false);
+  }
+
+  turnCommitted(): void {
+    if (this.#answers) this.#commands.answer();
+  }
+
+  callerFrame(): void {}
+  agentPlays(): void {}
+  agentCleared(): void {}
+  agentSounds(): void {}
+  callerWords(): void {}
+  callerWordsFailed(): void {}
+  tick(): void {}
+}
