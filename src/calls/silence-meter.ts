@@ -3,8 +3,8 @@ import type { Piece } from "../audio/pacer.ts";
 
 /**
  * Measures the longest silence of a call: no outgoing audio above −45 dBFS, by playout, from the moment somebody waits
- * for us (answered, the caller's turn ended, a tool running) to the next audible frame; not while the caller has the turn.
- * All times are on one clock, in milliseconds.
+ * for us (answered, the caller's turn ended, an answer due, a tool running) to the next audible frame; not while the
+ * caller has the turn. All times are on one clock, in milliseconds.
  */
 export class SilenceMeter {
   #waitingSinceMs: number | undefined;
@@ -14,6 +14,8 @@ export class SilenceMeter {
   #lastAudibleEndMs = 0;
   #callerHeardUntilMs = 0;
   #callerSpeaks = false;
+  #answered = false;
+  #answerDue = false;
   #toolsRunning = 0;
 
   /** When the caller's last audible frame ended. */
@@ -21,8 +23,37 @@ export class SilenceMeter {
     return this.#callerHeardUntilMs;
   }
 
+  /** Whether the caller has the turn. */
+  get callerSpeaks(): boolean {
+    return this.#callerSpeaks;
+  }
+
+  /** Whether we owe the caller something: then every gap is one in which they wait. */
+  get #owing(): boolean {
+    return this.#answerDue || this.#toolsRunning > 0;
+  }
+
+  /**
+   * Since when the caller waits and hears nothing: in the future while audible sound that was sent has yet to play.
+   * Absent: they do not wait, or the wait ends with what was sent.
+   */
+  silentSinceMs(nowMs: number): number | undefined {
+    this.#settle(nowMs);
+    const lastMs = this.#audibleAtMs.at(-1);
+    if (this.#waitingSinceMs === undefined || lastMs === undefined) return this.#waitingSinceMs;
+    return this.#owing ? lastMs + FRAME_MS : undefined;
+  }
+
+  /** Since when it is for the caller to speak: our words have played, nobody speaks, and we owe nothing. */
+  callersTurnSinceMs(nowMs: number): number | undefined {
+    this.#settle(nowMs);
+    const busy = this.#callerSpeaks || this.#waitingSinceMs !== undefined || this.#audibleAtMs.length > 0;
+    return busy || !this.#answered ? undefined : this.#lastAudibleEndMs;
+  }
+
   /** The call was answered: from now on somebody waits. */
   answered(nowMs: number): void {
+    this.#answered = true;
     this.#waitingSinceMs = nowMs;
     this.#callerHeardUntilMs = nowMs;
   }
@@ -53,13 +84,26 @@ export class SilenceMeter {
   toolStarted(nowMs: number): void {
     this.#settle(nowMs);
     this.#toolsRunning += 1;
-    if (!this.#callerSpeaks) this.#waitingSinceMs ??= nowMs;
+    this.#wait(nowMs);
   }
 
   /** A tool has its result. */
   toolFinished(nowMs: number): void {
     this.#settle(nowMs);
     this.#toolsRunning -= 1;
+  }
+
+  /** An answer of the model's, or a session, is due: until it comes every gap counts, also one after cues and phrases. */
+  answerDue(nowMs: number): void {
+    this.#settle(nowMs);
+    this.#answerDue = true;
+    this.#wait(nowMs);
+  }
+
+  /** What was due is there, with the sound that is sent next, or is not to be expected any more. */
+  answerCame(nowMs: number): void {
+    this.#settle(nowMs);
+    this.#answerDue = false;
   }
 
   /** Pieces were handed to the carrier. */
@@ -85,6 +129,10 @@ export class SilenceMeter {
     return Math.round(Math.max(this.#longestMs, open));
   }
 
+  #wait(nowMs: number): void {
+    if (this.#answered && !this.#callerSpeaks) this.#waitingSinceMs ??= nowMs;
+  }
+
   /** Plays the queue up to now. */
   #settle(nowMs: number): void {
     let played = 0;
@@ -96,7 +144,7 @@ export class SilenceMeter {
         this.#waitingSinceMs = undefined;
       }
       this.#lastAudibleEndMs = startsAtMs + FRAME_MS;
-      if (this.#toolsRunning > 0 && !this.#callerSpeaks) this.#waitingSinceMs = this.#lastAudibleEndMs;
+      if (this.#owing && !this.#callerSpeaks) this.#waitingSinceMs = this.#lastAudibleEndMs;
     }
     if (played > 0) this.#audibleAtMs.splice(0, played);
   }
