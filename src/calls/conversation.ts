@@ -6,6 +6,7 @@ import type { VoiceEvents } from "../core/events.ts";
 import type { EngineSession } from "../engines/engine.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Account } from "./account.ts";
+import { Floor } from "./floor.ts";
 import type { CallJournal } from "./journal.ts";
 import { MediaBridge } from "./media-bridge.ts";
 import type { ItemPlayout } from "./playout.ts";
@@ -172,10 +173,7 @@ export class Conversation {
     const { silence } = this.#bridge;
     const now = () => this.#parts.clock.now();
     const commands: TurnCommands = {
-      pause: () => {
-        this.#bridge.pause();
-        this.#turns.agentCleared(now());
-      },
+      pause: () => this.#bridge.pause(),
       resume: () => this.#bridge.resume(),
       yieldFloor: () => this.#interrupt(),
       hold: (held) => this.#session?.hold(held),
@@ -190,7 +188,7 @@ export class Conversation {
         journal.note({ type: "speech.stopped", speaker: "caller" });
       },
     };
-    return new EngineTurns(commands, this.#parts.account.turns === "ours");
+    return this.#parts.account.turns === "ours" ? new Floor(commands) : new EngineTurns(commands);
   }
 
   #tick(nowMs: number): void {
@@ -225,7 +223,6 @@ export class Conversation {
       return;
     }
     const cuts = this.#bridge.interrupt();
-    this.#turns.agentCleared(this.#parts.clock.now());
     if (this.#greeting === "asked") this.#greeting = cuts.some(({ heardMs }) => heardMs > 0) ? "given" : "due";
     for (const cut of cuts) {
       const { itemId, heardMs, producedMs } = cut;

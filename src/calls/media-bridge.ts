@@ -230,7 +230,10 @@ export class MediaBridge {
 
   #send(nowMs: number): void {
     const leg = this.#leg as MediaLeg;
-    if (leg.bufferedBytes > MAX_BUFFERED_BYTES) return this.#stall(nowMs);
+    if (leg.bufferedBytes > MAX_BUFFERED_BYTES) {
+      this.#stall(nowMs);
+      return;
+    }
     this.#stalled = false;
     const pieces = this.#pacer.take(this.#playback.at(nowMs));
     if (pieces.length === 0) return;

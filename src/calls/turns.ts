@@ -24,8 +24,6 @@ export interface TurnTaking {
   callerFrame(frame: Uint8Array, endedAtMs: number, nowMs: number): void;
   /** Agent audio was handed to the carrier and plays from `startsAtMs`. */
   agentPlays(audio: Uint8Array, startsAtMs: number): void;
-  /** What was handed over and has not played was dropped. */
-  agentCleared(nowMs: number): void;
   /** Whether the caller hears the agent, or would if nothing held it back. */
   agentSounds(sounds: boolean, nowMs: number): void;
   engineSpeechStarted(itemId: string, spokeFromMs: number, nowMs: number): void;
@@ -37,14 +35,12 @@ export interface TurnTaking {
   tick(nowMs: number): void;
 }
 
-/** Takes the engine's word for when the caller speaks. It answers by itself, or is told to (`answers`). */
+/** Leaves the turns to the engine: it answers and stops by itself, and we stop with it. */
 export class EngineTurns implements TurnTaking {
   readonly #commands: TurnCommands;
-  readonly #answers: boolean;
 
-  constructor(commands: TurnCommands, answers: boolean) {
+  constructor(commands: TurnCommands) {
     this.#commands = commands;
-    this.#answers = answers;
   }
 
   engineSpeechStarted(_itemId: string, spokeFromMs: number): void {
@@ -58,14 +54,10 @@ export class EngineTurns implements TurnTaking {
     this.#commands.hold(false);
   }
 
-  turnCommitted(): void {
-    if (this.#answers) this.#commands.answer();
-  }
-
   callerFrame(): void {}
   agentPlays(): void {}
-  agentCleared(): void {}
   agentSounds(): void {}
+  turnCommitted(): void {}
   callerWords(): void {}
   callerWordsFailed(): void {}
   tick(): void {}
