@@ -241,6 +241,7 @@ export class Floor {
     const sound = this.#sound ?? this.#lastSound;
     if (sound && sound.voicedFrames > 0 && turn.heardMs > 0)
       this.#meter.callerSpoke(10 * Math.log10(sound.power / sound.voicedFrames));
+    if (turn.answered) return; // its words come late: what plays is the answer to them
     const heard = turn.heardMs >= this.#settings.minSpeechMs;
     if (this.#agent === "paused" || (this.#agent === "speaks" && heard)) {
       this.#yield(Math.min(turn.fromMs, sound?.fromMs ?? turn.fromMs), nowMs);
