@@ -105,6 +105,8 @@ export interface VoiceConfig {
         /** BCP 47 language of the call. Default: "en". */
         language?: string;
       };
+      /** Folder of spoken clips, <language>/<name>.ulaw (µ-law, 8 kHz), used before the package's; empty: none. Default: "". */
+      clips?: string;
       /** How the voice travels. Default: "media-stream". */
       transport?: "media-stream";
       /** Who decides when the agent speaks: this process, or the model's server. Default: "ours". */
@@ -134,6 +136,10 @@ export interface VoiceConfig {
         maxConcurrentCalls?: number;
         /** Outbound calls in any 60 seconds. Default: 5. */
         placementsPerMinute?: number;
+        /** A caller who says nothing for so many seconds is asked whether they are there; 0 never asks. Default: 15. */
+        idlePromptSeconds?: number;
+        /** A caller who does not answer that question for so many seconds is told goodbye. Default: 15. */
+        idleEndSeconds?: number;
       };
     }
   >;

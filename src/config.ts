@@ -91,6 +91,10 @@ const accountSchema = z.strictObject({
     })
     .prefault({})
     .describe("Who the agent is on the phone."),
+  clips: z
+    .string()
+    .default("")
+    .describe("Folder of spoken clips, <language>/<name>.ulaw (µ-law, 8 kHz), used before the package's; empty: none."),
   transport: z.literal("media-stream").default("media-stream").describe("How the voice travels."),
   turns: z
     .enum(["ours", "server"])
@@ -123,6 +127,18 @@ const accountSchema = z.strictObject({
       maxCallSeconds: z.int().min(10).max(14_400).default(1_800).describe("A call ends after so many seconds."),
       maxConcurrentCalls: z.int().min(1).max(1_000).default(10).describe("Further calls are turned away."),
       placementsPerMinute: z.int().min(0).max(600).default(5).describe("Outbound calls in any 60 seconds."),
+      idlePromptSeconds: z
+        .int()
+        .min(0)
+        .max(600)
+        .default(15)
+        .describe("A caller who says nothing for so many seconds is asked whether they are there; 0 never asks."),
+      idleEndSeconds: z
+        .int()
+        .min(1)
+        .max(600)
+        .default(15)
+        .describe("A caller who does not answer that question for so many seconds is told goodbye."),
     })
     .prefault({})
     .describe("What an account may use."),

@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Clips } from "../src/calls/clips.ts";
 import { parseConfig } from "../src/config.ts";
 import { systemClock } from "../src/core/clock.ts";
 import { AccountUnavailableError, ConfigError, SecretMissingError, StoreError } from "../src/core/errors.ts";
@@ -158,6 +159,30 @@ describe("doctor", () => {
     const route = () => ({ agentId: "main", sessionKey: "s" });
     const found = await findings({ accounts: { default: account() }, host: { route } });
     expect(complaints(found)).toEqual([expect.objectContaining({ check: "workspace", level: "warning" })]);
+  });
+
+  test("lists the clips that a language lacks, what callers hear instead, and files that are of no use", async () => {
+    const { book } = bookOf({ default: account() });
+    const folder = join(workspaceDir, "clips");
+    await mkdir(join(folder, "de"), { recursive: true });
+    const speech = await readFile(new URL("../clips/en/apology.ulaw", import.meta.url));
+    await writeFile(join(folder, "de/apology.ulaw"), speech);
+    await writeFile(join(folder, "de/goodbye.ulaw"), "");
+    const findClips = async (clips: Clips) => {
+      const accounts = book.running.map((one) => ({ ...one, clips }));
+      return of(await findings({ accounts: {}, changes: { accounts } }), "clips", "default");
+    };
+    expect(await findClips(new Clips({ language: "en-GB" }))).toMatchObject({ level: "ok" });
+    const german = await findClips(new Clips({ language: "de", folder }));
+    expect(german).toMatchObject({ level: "warning", remedy: expect.stringMatching(/de\/<name>\.ulaw.*set clips/) });
+    expect(german?.message).toMatch(/^Clips for de: missing one-moment, .*goodbye.*; callers hear English\./);
+    expect(german?.message).not.toContain("apology");
+    expect(german?.message).toContain("goodbye.ulaw is empty.");
+    const bare = await findClips(new Clips({ language: "en", packaged: join(workspaceDir, "none") }));
+    expect(bare).toMatchObject({
+      level: "error",
+      message: expect.stringMatching(/missing cue, .*callers hear nothing/),
+    });
   });
 
   test("a host that cannot say where an agent belongs is a finding, not a failure", async () => {

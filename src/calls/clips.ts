@@ -36,10 +36,10 @@ export interface Clip {
 export interface ClipSource {
   /** BCP 47 language of the calls. */
   readonly language: string;
-  /** The account's folder: `<folder>/<language>/<name>.ulaw`, with the words in `<name>.txt` beside it. */
-  readonly folder?: string | undefined;
+  /** The account's folder: `<folder>/<language>/<name>.ulaw`, with the words in `<name>.txt` beside it; empty: none. */
+  readonly folder?: string;
   /** The package's folder. */
-  readonly packaged?: string | undefined;
+  readonly packaged?: string;
 }
 
 /**
@@ -54,9 +54,9 @@ export class Clips {
   #problems: string[] = [];
   #loading: Promise<void> | undefined;
 
-  constructor({ language, folder, packaged = packagedClips() }: ClipSource) {
+  constructor({ language, folder = "", packaged = packagedClips() }: ClipSource) {
     this.language = language;
-    this.#folders = folder === undefined ? [packaged] : [folder, packaged];
+    this.#folders = folder === "" ? [packaged] : [folder, packaged];
   }
 
   /** Reads every clip, once. Never rejects: what cannot be used is a problem. */

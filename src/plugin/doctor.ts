@@ -1,15 +1,19 @@
 import { access, constants } from "node:fs/promises";
 import type { Account } from "../calls/account.ts";
+import type { Clips } from "../calls/clips.ts";
 import type { VoiceSettings } from "../config.ts";
 import type { Host } from "../hosts/host.ts";
 import type { AccountStatus, Finding } from "../http/doors.ts";
 import type { Listener } from "../http/listener.ts";
 import type { Store } from "../stores/store.ts";
 
+/** An account, with the clips that its callers hear when the model cannot speak. */
+export type Examined = Account & { readonly clips?: Clips };
+
 /** What `doctor` looks at. */
 export interface Patient {
   readonly settings: VoiceSettings;
-  readonly accounts: readonly Account[];
+  readonly accounts: readonly Examined[];
   readonly statuses: readonly AccountStatus[];
   readonly listener: Listener | undefined;
   readonly store: Store;
@@ -90,12 +94,13 @@ async function checkStore({ store, settings }: Patient): Promise<Finding> {
   }
 }
 
-async function examineAccount(account: Account, host: Host): Promise<readonly Finding[]> {
+async function examineAccount(account: Examined, host: Host): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(PROBE_MS);
   return Promise.all([
     probe("carrier", account, () => account.carrier.probe(signal)),
     probe("engine", account, () => account.engine.probe(signal)),
     workspace(account, host),
+    ...(account.clips ? [spokenClips(account.id, account.clips)] : []),
   ]);
 }
 
@@ -141,4 +146,26 @@ async function workspace({ id: accountId, agentId, numbers }: Account, host: Hos
       remedy: "Create the folder, or let this process read and write it.",
     };
   }
+}
+
+async function spokenClips(accountId: string, clips: Clips): Promise<Finding> {
+  await clips.load();
+  const { language, missing, problems } = clips;
+  const found = { check: "clips", accountId } as const;
+  if (missing.length === 0 && problems.length === 0)
+    return { ...found, level: "ok", message: `The clips for ${language} are complete.` };
+  const silent = missing.filter((name) => !clips.get(name));
+  const english = missing.filter((name) => clips.get(name));
+  return {
+    ...found,
+    level: silent.length > 0 ? "error" : "warning",
+    message: [
+      english.length > 0 && `Clips for ${language}: missing ${english.join(", ")}; callers hear English.`,
+      silent.length > 0 && `Clips in any language: missing ${silent.join(", ")}; callers hear nothing.`,
+      ...problems,
+    ]
+      .filter(Boolean)
+      .join(" "),
+    remedy: `Put raw µ-law files at 8 kHz into a folder, as ${language}/<name>.ulaw, and set clips to that folder.`,
+  };
 }
