@@ -4,6 +4,8 @@ import type { EndReason } from "../core/events.ts";
 export interface CarrierCapabilities {
   /** Whether audio passes through this process frame by frame. */
   readonly mediaStream: boolean;
+  /** Whether key tones can be sent: in-band over the media path, or by the carrier. */
+  readonly sendsDigits: boolean;
 }
 
 /** A request as it arrived on our listener, before anybody believes it. */

@@ -68,6 +68,11 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
     carrier.dial({ callId: "call_1", from, to, timeLimitSeconds: 60 }, signal);
   const ended = (legId: string) => listener.events.find(isEnd(legId));
 
+  test("every capability is said, as yes or no", () => {
+    const { mediaStream, sendsDigits } = carrier.capabilities;
+    expect([typeof mediaStream, typeof sendsDigits]).toEqual(["boolean", "boolean"]);
+  });
+
   describe("webhooks", () => {
     test("an inbound call asks for an answer and names both parties", async () => {
       const { phone } = await connected();

@@ -33,7 +33,8 @@ export function createTwilioCarrier(options: TwilioOptions): Carrier {
   const rest = createRestApi(options, urls, answers);
   return {
     name: "twilio",
-    capabilities: { mediaStream: true },
+    // Twilio's own way to send keys replaces the call's instructions and so its stream: ours are sound on the stream.
+    capabilities: { mediaStream: true, sendsDigits: true },
     async warmUp() {
       verifier.load();
       answers.load();
