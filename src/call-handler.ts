@@ -11,6 +11,7 @@ import type { VoiceTool } from "./calls/tools.ts";
 import type { VoiceContextManager } from "./context-manager.ts";
 import { type Call, callerNumber, summarise } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
+import type { EndReason } from "./core/events.ts";
 import type { EngineSession } from "./engines/engine.ts";
 import type { CallerRef, Host } from "./hosts/host.ts";
 import type { VoiceSessionManager } from "./session-manager.ts";
@@ -52,9 +53,9 @@ export class VoiceCallHandler {
       tools: () => this.#tools(journal.call),
       openSession: (signal) => this.#openSession(account, journal.call, signal),
       onMediaClosed: (how) => void finaliser.mediaEnded(live(), how),
-      onEngineLost: (error) => {
-        emit("error", error, summarise(journal.call, clock.now()));
-        void finaliser.end(live(), { reason: "engine_error", farewell: PHRASES.apology });
+      onLeave: ({ reason, said, error }) => {
+        if (error) emit("error", error, summarise(journal.call, clock.now()));
+        void finaliser.end(live(), { reason, ...(!said && { farewell: PHRASES[farewellFor(reason)] }) });
       },
     });
   }
@@ -120,6 +121,8 @@ export class VoiceCallHandler {
 }
 
 // --- Internal helpers ---
+
+const farewellFor = (reason: EndReason) => (reason === "idle" ? "nobodyThere" : "apology");
 
 function refOf(call: Call, account: Account): CallerRef {
   return { accountId: call.accountId, agentId: account.agentId, number: callerNumber(call), direction: call.direction };

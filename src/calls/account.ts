@@ -1,6 +1,7 @@
 import type { Carrier } from "../carriers/carrier.ts";
 import type { Engine } from "../engines/engine.ts";
 import type { AdmissionPolicy } from "../hosts/host.ts";
+import type { Clips } from "./clips.ts";
 
 /** One running account: who carries, who speaks, as whom, for whom, and how much. */
 export interface Account extends AdmissionPolicy {
@@ -17,11 +18,15 @@ export interface Account extends AdmissionPolicy {
     readonly language: string;
   };
   readonly turns: "ours" | "server";
+  /** What is played when the model cannot speak; absent where nothing was rendered. */
+  readonly clips?: Clips;
   readonly timeZone: string;
   readonly context: { readonly budgetTokens: number; readonly dailyFiles: number; readonly writeBack: boolean };
   readonly limits: {
     readonly maxCallSeconds: number;
     readonly maxConcurrentCalls: number;
     readonly placementsPerMinute: number;
+    readonly idlePromptSeconds: number;
+    readonly idleEndSeconds: number;
   };
 }

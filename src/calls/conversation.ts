@@ -1,19 +1,22 @@
+import { dtmfSequence } from "../audio/dtmf.ts";
 import type { MediaLeg } from "../carriers/carrier.ts";
 import { callerNumber, summarise } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import type { VoiceError } from "../core/errors.ts";
-import type { VoiceEvents } from "../core/events.ts";
-import type { EngineSession } from "../engines/engine.ts";
+import type { EndReason, VoiceEvents } from "../core/events.ts";
+import type { EngineSession, ResponseCause } from "../engines/engine.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Account } from "./account.ts";
 import { Floor } from "./floor.ts";
 import type { CallJournal } from "./journal.ts";
+import { KeyCollector, type KeyEntry, type KeyRequest, keyNote } from "./key-collector.ts";
 import { MediaBridge } from "./media-bridge.ts";
 import type { ItemPlayout } from "./playout.ts";
 import { Scribe } from "./scribe.ts";
 import type { Ticker } from "./ticker.ts";
 import { runTool, type VoiceTool } from "./tools.ts";
 import { EngineTurns, type TurnCommands, type TurnTaking } from "./turns.ts";
+import { Waiting } from "./waiting.ts";
 
 /** Tells the plugin's listeners. */
 export type Emit = <Name extends keyof VoiceEvents>(name: Name, ...payload: VoiceEvents[Name]) => void;
@@ -31,9 +34,15 @@ export interface ConversationParts {
   readonly openSession: (signal: AbortSignal) => Promise<EngineSession>;
   /** The media connection is over. */
   readonly onMediaClosed: (how: "stopped" | "lost") => void;
-  /** The engine is gone for good: the conversation cannot go on. */
-  readonly onEngineLost: (error: VoiceError) => void;
+  /** The conversation cannot go on. `said`: whether the caller has been told. */
+  readonly onLeave: (why: { reason: EndReason; said: boolean; error?: VoiceError }) => void;
 }
+
+/** Asks a caller who says nothing whether they are there. */
+const ASK_IF_THERE =
+  "The caller has said nothing for a while. Ask in one short sentence, in the language of the conversation, whether they are still there.";
+/** Marks sounds of our own among the model's items. */
+const OURS = "ours:";
 
 /**
  * One call's talk: owner of the greeting, of the answers and of the interruption. It has a phone side and a model side,
@@ -44,12 +53,19 @@ export class Conversation {
   readonly #bridge: MediaBridge;
   readonly #scribe: Scribe;
   readonly #turns: TurnTaking;
+  readonly #waiting: Waiting;
+  readonly #keys: KeyCollector;
+  /** The tools that run, by the ids of their calls. */
+  readonly #running = new Map<string, AbortController>();
   readonly #over = new AbortController();
   #session: EngineSession | undefined;
   #opening: Promise<void> | undefined;
   #answeredAtMs: number | undefined;
   /** `asked` until its first sound is heard; a greeting that nobody heard is given again. */
   #greeting: "due" | "asked" | "given" = "due";
+  #sounds = 0;
+  /** What happens once a sound of ours has been heard. */
+  #afterwards: { readonly itemId: string; readonly act: () => void } | undefined;
 
   constructor(parts: ConversationParts) {
     this.#parts = parts;
@@ -69,6 +85,22 @@ export class Conversation {
       onTick: (nowMs) => this.#tick(nowMs),
     });
     this.#turns = this.#makeTurns();
+    const { clips, limits } = parts.account;
+    this.#waiting = new Waiting({
+      silence: this.#bridge.silence,
+      clips,
+      idle: { promptMs: limits.idlePromptSeconds * 1000, endMs: limits.idleEndSeconds * 1000 },
+      commands: {
+        play: ({ audio, text }) => this.#play(audio, text),
+        abortTools: () => {
+          for (const tool of this.#running.values()) tool.abort(new Error("The tool took too long."));
+        },
+        askIfThere: () => this.#session?.respond({ cause: "idle", instructions: ASK_IF_THERE }),
+        leave: (reason, said) => this.#leave(reason, said),
+      },
+    });
+    this.#waiting.engineAway(clock.now());
+    this.#keys = new KeyCollector({ clock, onEntry: (entry) => this.instruct(keyNote(entry), true) });
   }
 
   /** Opens the engine's session, once. Resolves when it is ready. @throws VoiceError it will not be */
@@ -86,7 +118,7 @@ export class Conversation {
   attach(leg: MediaLeg, answeredAtMs: number): void {
     this.#answeredAtMs = answeredAtMs;
     this.#scribe.answered(answeredAtMs);
-    this.#bridge.silence.answered(answeredAtMs);
+    this.#waiting.answered(answeredAtMs);
     this.#bridge.attachLeg(leg);
     this.#greet();
   }
@@ -98,6 +130,27 @@ export class Conversation {
     return true;
   }
 
+  /** Takes the next keys that the caller presses as one entry. */
+  collectKeys(request: KeyRequest): Promise<KeyEntry> {
+    return this.#keys.collect(request);
+  }
+
+  /** Adds a standing instruction to the running conversation; nothing is cut by it. Says whether it can. */
+  instruct(text: string, respond = false): boolean {
+    if (!this.#session) return false;
+    this.#session.instruct(text);
+    if (respond) this.#respond("say");
+    return true;
+  }
+
+  /** Plays key tones on the line, behind what is being said. Says whether it can. @throws InvalidRequestError no such keys */
+  sendDigits(digits: string, options?: { readonly durationMs?: number }): boolean {
+    if (!this.#bridge.hasLeg) return false;
+    this.#play(dtmfSequence(digits, options), "");
+    this.#parts.journal.note({ type: "dtmf.sent", digits });
+    return true;
+  }
+
   /** Resolves when the words of every finished caller turn are there, or after `limitMs`. */
   lastWords(limitMs: number): Promise<void> {
     return this.#scribe.lastWords(limitMs);
@@ -106,6 +159,7 @@ export class Conversation {
   /** Ends the talk on our side: nothing is sent or heard any more. Says how long the longest silence was. */
   close(): { longestSilenceMs: number } {
     this.#over.abort(new Error("The call is over."));
+    this.#keys.close();
     const endedAtMs = this.#bridge.legClosedAtMs ?? this.#parts.clock.now();
     const longestSilenceMs = this.#answeredAtMs === undefined ? 0 : this.#bridge.silence.longestMs(endedAtMs);
     for (const item of this.#bridge.close()) this.#heard(item, true);
@@ -120,6 +174,7 @@ export class Conversation {
       throw this.#over.signal.reason;
     }
     this.#session = session;
+    this.#waiting.engineThere(this.#parts.clock.now());
     this.#parts.journal.note({ type: "engine.opened", sessionId: session.id, model: session.model });
     this.#hearEngine(session);
     this.#bridge.attachSession(session);
@@ -128,7 +183,10 @@ export class Conversation {
 
   #hearEngine(session: EngineSession): void {
     const { journal, emit, clock } = this.#parts;
-    session.on("audio", ({ itemId, audio }) => this.#bridge.fromAgent(itemId, audio));
+    session.on("audio", ({ itemId, audio }) => {
+      this.#waiting.answerCame(clock.now());
+      this.#bridge.fromAgent(itemId, audio);
+    });
     session.on("audioDone", ({ itemId }) => this.#bridge.agentItemDone(itemId));
     session.on("agentWords", ({ itemId, text }) => this.#scribe.agentWords(itemId, text));
     session.on("speechStarted", ({ itemId, atInputMs }) => {
@@ -142,6 +200,7 @@ export class Conversation {
     });
     session.on("turnCommitted", ({ itemId }) => {
       this.#scribe.callerTurn(itemId);
+      if (this.#parts.account.turns === "server") this.#waiting.answerDue(clock.now());
       this.#turns.turnCommitted(itemId, clock.now());
     });
     session.on("callerWordsFailed", ({ itemId }) => {
@@ -149,6 +208,7 @@ export class Conversation {
       this.#turns.callerWordsFailed(itemId, clock.now());
     });
     session.on("callerWords", ({ itemId, text, final }) => {
+      if (text.trim() !== "") this.#waiting.sign(clock.now());
       this.#scribe.callerWords(itemId, text, final);
       this.#turns.callerWords(itemId, text, final, clock.now());
     });
@@ -157,6 +217,7 @@ export class Conversation {
     });
     session.on("responseEnded", ({ responseId, status, usage }) => {
       journal.note({ type: "response.ended", responseId, status, ...(usage && { usage }) });
+      if (status !== "failed") this.#waiting.answerCame(clock.now());
       const { costUsd } = this.#summary();
       if (usage && costUsd !== undefined) emit("costChanged", costUsd, this.#summary());
     });
@@ -164,7 +225,7 @@ export class Conversation {
     session.on("fault", (error) => journal.note({ type: "fault.noted", code: error.code, message: error.message }));
     session.on("closed", ({ reason, error }) => {
       journal.note({ type: "engine.closed", reason });
-      if (error && !this.#over.signal.aborted) this.#parts.onEngineLost(error);
+      if (error && !this.#over.signal.aborted) this.#leave("engine_error", this.#apologise(), error);
     });
   }
 
@@ -194,6 +255,25 @@ export class Conversation {
   #tick(nowMs: number): void {
     this.#turns.agentSounds(this.#bridge.agentSpeaks, nowMs);
     this.#turns.tick(nowMs);
+    this.#waiting.tick(
+      nowMs,
+      this.#bridge.sounds((itemId) => !itemId.startsWith(OURS)),
+    );
+  }
+
+  /** Asks the model to speak; from now on the caller waits for it. */
+  #respond(cause: ResponseCause): void {
+    this.#waiting.answerDue(this.#parts.clock.now());
+    this.#session?.respond({ cause });
+  }
+
+  /** Plays a sound of ours behind what is there; `text` is what it says. */
+  #play(audio: Uint8Array, text: string): string {
+    this.#sounds += 1;
+    const itemId = `${OURS}${this.#sounds}`;
+    if (text !== "") this.#scribe.agentWords(itemId, text);
+    this.#bridge.play(itemId, audio);
+    return itemId;
   }
 
   /** Speaks first, once, when both sides are ready. */
@@ -204,13 +284,14 @@ export class Conversation {
     const text = direction === "outbound" ? message : this.#parts.account.persona.greeting;
     if (text) this.#session.say(text, "greeting");
     else this.#session.respond({ cause: "greeting" });
+    this.#waiting.answerDue(this.#parts.clock.now());
   }
 
   /** The caller's turn is over. A caller who speaks before they were greeted is answered by the greeting. */
   #answer(): void {
     if (!this.#bridge.hasLeg) return;
     if (this.#greeting === "due") this.#greet();
-    else if (this.#greeting === "given") this.#session?.respond({ cause: "turn" });
+    else if (this.#greeting === "given") this.#respond("turn");
   }
 
   /** The caller speaks: the agent falls silent, and the model learns what of its words was heard. */
@@ -218,6 +299,7 @@ export class Conversation {
     const session = this.#session;
     const spoke = this.#bridge.agentSpeaks;
     session?.stop();
+    this.#waiting.answerCame(this.#parts.clock.now());
     if (!spoke) {
       if (this.#greeting === "asked") this.#greeting = "due";
       return;
@@ -226,6 +308,10 @@ export class Conversation {
     if (this.#greeting === "asked") this.#greeting = cuts.some(({ heardMs }) => heardMs > 0) ? "given" : "due";
     for (const cut of cuts) {
       const { itemId, heardMs, producedMs } = cut;
+      if (itemId.startsWith(OURS)) {
+        this.#heard(cut, true);
+        continue;
+      }
       session?.truncate(itemId, heardMs);
       this.#parts.journal.note({ type: "playout.cut", itemId, heardMs, producedMs });
       this.#heard(cut, true);
@@ -237,21 +323,48 @@ export class Conversation {
   #heard(item: ItemPlayout, cut: boolean): void {
     if (this.#greeting === "asked" && item.heardMs > 0) this.#greeting = "given";
     this.#scribe.agentHeard(item, cut);
+    if (item.itemId === this.#afterwards?.itemId && !this.#over.signal.aborted) this.#afterwards.act();
   }
 
   async #tool(session: EngineSession, run: { toolCallId: string; name: string; argumentsJson: string }): Promise<void> {
     const { journal, clock, logger, tools, emit } = this.#parts;
-    this.#bridge.silence.toolStarted(clock.now());
+    const abort = new AbortController();
+    this.#running.set(run.toolCallId, abort);
+    this.#waiting.toolStarted(clock.now());
     emit("toolCalled", { toolCallId: run.toolCallId, name: run.name }, this.#summary());
     const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
-    const output = await runTool(run, { tools: tools(), journal, clock, logger, facts, signal: this.#over.signal });
-    this.#bridge.silence.toolFinished(clock.now());
-    if (!this.#over.signal.aborted) session.giveToolResult(run.toolCallId, output);
+    const signal = AbortSignal.any([this.#over.signal, abort.signal]);
+    const output = await runTool(run, { tools: tools(), journal, clock, logger, facts, signal });
+    this.#running.delete(run.toolCallId);
+    this.#waiting.toolFinished(clock.now());
+    if (this.#over.signal.aborted) return;
+    this.#waiting.answerDue(clock.now());
+    session.giveToolResult(run.toolCallId, output);
   }
 
   #pressed(digit: string): void {
-    this.#parts.journal.note({ type: "dtmf.received", digit });
-    this.#parts.emit("dtmf", digit, this.#summary());
+    this.#waiting.sign(this.#parts.clock.now());
+    const shown = this.#keys.shown(digit);
+    this.#parts.journal.note({ type: "dtmf.received", digit: shown });
+    this.#parts.emit("dtmf", shown, this.#summary());
+    if (this.#bridge.agentSpeaks) this.#interrupt();
+    this.#keys.pressed(digit);
+  }
+
+  /** Says that we cannot go on. Whether there was a way to say it. */
+  #apologise(): boolean {
+    const clip = this.#parts.account.clips?.get("apology");
+    if (!clip || !this.#bridge.hasLeg) return false;
+    this.#bridge.interrupt();
+    this.#play(clip.audio, clip.text);
+    return true;
+  }
+
+  /** Ends the call; not before what was just said has been heard. */
+  #leave(reason: EndReason, said: boolean, error?: VoiceError): void {
+    const act = () => this.#parts.onLeave({ reason, said, ...(error && { error }) });
+    if (said) this.#afterwards = { itemId: `${OURS}${this.#sounds}`, act };
+    else act();
   }
 
   #summary() {

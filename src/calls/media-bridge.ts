@@ -89,6 +89,11 @@ export class MediaBridge {
     return this.#pacer.waiting || this.#pacer.playsUntilMs > this.#playback.at(this.#parts.clock.now());
   }
 
+  /** Whether sound of such items plays or waits. */
+  sounds(which: (itemId: string) => boolean): boolean {
+    return this.agentSpeaks && this.#playout.some(which);
+  }
+
   /** Connects the phone's side. */
   attachLeg(leg: MediaLeg): void {
     this.#leg = leg;

@@ -5,5 +5,6 @@ export const PHRASES = {
   busy: "I am sorry, all lines are busy. Please call again in a few minutes. Goodbye.",
   unknownCall: "I am sorry, this call cannot be connected. Goodbye.",
   interrupted: "I am sorry, our connection was interrupted. Please call again. Goodbye.",
+  nobodyThere: "I do not hear you any more, so I will hang up now. Goodbye.",
   timeIsUp: "I am sorry, our time is up. Goodbye.",
 } as const;

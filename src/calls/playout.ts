@@ -41,6 +41,12 @@ export class Playout {
     }
   }
 
+  /** Whether there are such items that have not played out. */
+  some(which: (itemId: string) => boolean): boolean {
+    for (const itemId of this.#items.keys()) if (which(itemId)) return true;
+    return false;
+  }
+
   /** Playback was paused at `nowMs`: what had not begun to play is handed out again, in new pieces. */
   paused(nowMs: number): void {
     for (const item of this.#items.values()) {

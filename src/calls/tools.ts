@@ -25,7 +25,7 @@ export interface VoiceTool extends EngineTool {
 }
 
 /** A tool that runs longer is cancelled, and the model is told so. */
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 /** Longer results are cut: the model reads them aloud. */
 const MAX_RESULT_CHARACTERS = 8_000;
 

@@ -151,6 +151,7 @@ export function apply(call: Call, event: CallEvent): Call {
     case "speech.stopped":
     case "tool.finished":
     case "dtmf.received":
+    case "dtmf.sent":
     case "offer.declined":
     case "session.recorded":
     case "memory.written":

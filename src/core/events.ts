@@ -92,6 +92,7 @@ export type CallEvent = At &
       }
     | { readonly type: "tool.finished"; readonly toolCallId: string; readonly ok: boolean; readonly durationMs: number }
     | { readonly type: "dtmf.received"; readonly digit: string }
+    | { readonly type: "dtmf.sent"; readonly digits: string }
     /** Something went wrong that did not end the call; nothing fails in silence. */
     | { readonly type: "fault.noted"; readonly code: string; readonly message: string }
     /** Gated: written before the carrier is asked to hang up. */

@@ -1,4 +1,5 @@
 import type { Account } from "../calls/account.ts";
+import { Clips } from "../calls/clips.ts";
 import { createCarrier } from "../carriers/index.ts";
 import { type AccountConfig, type ParsedAccount, requireSecret } from "../config.ts";
 import type { Clock } from "../core/clock.ts";
@@ -104,6 +105,7 @@ export class AccountBook {
       agentId: config.agentId,
       persona: config.persona,
       turns: config.turns,
+      clips: new Clips({ language: config.persona.language, ...(config.clips && { folder: config.clips }) }),
       dmPolicy: config.dmPolicy,
       allowFrom: config.allowFrom,
       timeZone: config.timeZone,

@@ -156,6 +156,7 @@ function eventsByType(callId: fc.Arbitrary<string>): { [Type in CallEvent["type"
       sipStatus: fc.integer({ min: 400, max: 699 }),
     }),
     "dtmf.received": fc.record({ type: type("dtmf.received"), atMs, digit: fc.constantFrom(..."0123456789*#") }),
+    "dtmf.sent": fc.record({ type: type("dtmf.sent"), atMs, digits: fc.constantFrom(..."0123456789*#") }),
     "fault.noted": fc.record({ type: type("fault.noted"), atMs, code: words(), message: words() }),
     "end.requested": fc.record({ type: type("end.requested"), atMs, reason }),
     "call.ended": fc.record({ type: type("call.ended"), atMs, reason, longestSilenceMs: durations() }),
