@@ -6,6 +6,7 @@ import type { Account } from "./calls/account.ts";
 import type { Emit } from "./calls/conversation.ts";
 import { type CallParts, view } from "./calls/desk.ts";
 import { Finaliser } from "./calls/finalise.ts";
+import { instruct, say, sendDigits } from "./calls/in-call.ts";
 import type { CallJournal } from "./calls/journal.ts";
 import { JournalFeed } from "./calls/journal-feed.ts";
 import { type LiveCall, LiveCalls } from "./calls/live-calls.ts";
@@ -31,6 +32,7 @@ import type {
   EndedCall,
   Finding,
   PlaceCallRequest,
+  SentDigits,
   StatusReport,
 } from "./http/doors.ts";
 import type { Listener } from "./http/listener.ts";
@@ -214,10 +216,19 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   }
 
   async say(callId: string, text: string): Promise<CallSummary> {
-    this.#mustRun();
-    if (text.trim() === "") throw new InvalidRequestError("text", "must say something");
-    const live = this.#parts.calls.get(callId) ?? (await this.#over(callId, "say anything"));
-    if (!live.conversation.say(text)) throw new CallOverError(callId, "say anything yet");
+    const live = await this.#live(callId, "say anything");
+    say(live, text);
+    return view(this.#parts, live.journal.call);
+  }
+
+  async sendDigits(callId: string, digits: string, timing: { readonly durationMs?: number } = {}): Promise<SentDigits> {
+    sendDigits(await this.#live(callId, "send keys"), digits, timing);
+    return { callId, digits };
+  }
+
+  async instruct(callId: string, text: string, options: { readonly respond?: boolean } = {}): Promise<CallSummary> {
+    const live = await this.#live(callId, "take instructions");
+    instruct(live, text, options.respond ?? false);
     return view(this.#parts, live.journal.call);
   }
 
@@ -263,7 +274,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     if (!account) return this.#accounts.running.length > 0 ? this.#listen() : undefined;
     await this.#listen();
     // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
-    await Promise.all([account.carrier.warmUp(), account.engine.warmUp()]);
+    await Promise.all([account.carrier.warmUp(), account.engine.warmUp(), account.clips?.load()]);
     const finish = (journal: CallJournal) => this.#handler.afterwards(journal, account, this.#stopping.signal);
     if (left) this.#inBackground(clearLeftovers(this.#parts, account, left, finish));
   }
@@ -366,7 +377,10 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     return call;
   }
 
-  async #over(callId: string, what: string): Promise<never> {
+  async #live(callId: string, what: string): Promise<LiveCall> {
+    this.#mustRun();
+    const live = this.#parts.calls.get(callId);
+    if (live) return live;
     await this.#stored(callId);
     throw new CallOverError(callId, what);
   }

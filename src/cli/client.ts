@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
-import type { PlaceCallRequest, StatusReport } from "../http/doors.ts";
+import type { PlaceCallRequest, SentDigits, StatusReport } from "../http/doors.ts";
 import type { Problem } from "../http/problem.ts";
 
 /** The running channel said no, or there is none. `message` is one sentence with what to do. */
@@ -47,6 +47,19 @@ export class ApiClient {
 
   endCall(callId: string): Promise<CallSummary> {
     return this.#json("DELETE", `/call/${encodeURIComponent(callId)}`);
+  }
+
+  say(callId: string, text: string): Promise<CallSummary> {
+    return this.#json("POST", `/call/${encodeURIComponent(callId)}/say`, { text });
+  }
+
+  sendDigits(callId: string, digits: string, durationMs?: number): Promise<SentDigits> {
+    const timing = durationMs === undefined ? {} : { durationMs };
+    return this.#json("POST", `/call/${encodeURIComponent(callId)}/dtmf`, { digits, ...timing });
+  }
+
+  instruct(callId: string, text: string, respond: boolean): Promise<CallSummary> {
+    return this.#json("POST", `/call/${encodeURIComponent(callId)}/instructions`, { text, respond });
   }
 
   /** A call's journal until the call ends, over broken connections, each entry once. */

@@ -103,6 +103,29 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
       const found = await (await openClient(options, terminal)).calls(query);
       show(options.json, found, found.calls.length > 0 ? found.calls.map(callLine) : ["There are no calls."]);
     });
+  remote("say", "Say a sentence on a live call, word for word.")
+    .argument("<callId>")
+    .argument("<text>")
+    .action(async (callId: string, text: string, options: Common) => {
+      const call = await (await openClient(options, terminal)).say(callId, text);
+      show(options.json, call, [callLine(call)]);
+    });
+  remote("dtmf", "Press keys on a live call.")
+    .argument("<callId>")
+    .argument("<digits>", "0-9, *, #, A-D; w waits half a second")
+    .option("--duration <ms>", "how long each key sounds, 50 to 500", milliseconds)
+    .action(async (callId: string, digits: string, options: Common & { duration?: number }) => {
+      const sent = await (await openClient(options, terminal)).sendDigits(callId, digits, options.duration);
+      show(options.json, sent, [`Sent ${sent.digits} on ${sent.callId}.`]);
+    });
+  remote("instruct", "Tell the model something in the middle of a call, without cutting what is said.")
+    .argument("<callId>")
+    .argument("<text>")
+    .option("--respond", "have it act on it at once")
+    .action(async (callId: string, text: string, options: Common & { respond?: boolean }) => {
+      const call = await (await openClient(options, terminal)).instruct(callId, text, options.respond ?? false);
+      show(options.json, call, [callLine(call)]);
+    });
   remote("end", "End a call.")
     .argument("<callId>")
     .action(async (callId: string, options: Common) => {
@@ -128,6 +151,11 @@ function e164(raw: string): string {
   const number = parseE164(raw);
   if (number === undefined) throw new InvalidArgumentError("Write it with country code, like +15550001234.");
   return number;
+}
+
+function milliseconds(raw: string): number {
+  if (!/^\d{1,9}$/.test(raw)) throw new InvalidArgumentError("Write it as a whole number of milliseconds.");
+  return Number(raw);
 }
 
 /** One line that says what is wrong and what to do; with `--json` the same as an object. */

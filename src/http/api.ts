@@ -21,6 +21,8 @@ const placeSchema = z.strictObject({
   purpose: words.optional(),
 });
 const saySchema = z.strictObject({ text: words });
+const dtmfSchema = z.strictObject({ digits: z.string(), durationMs: z.number().optional() });
+const instructionsSchema = z.strictObject({ text: words, respond: z.boolean().optional() });
 const listSchema = z.strictObject({
   accountId: name.optional(),
   caller: z.string().optional(),
@@ -66,6 +68,14 @@ export function apiRoutes({ apiToken, calls, sessions, clock, logger, closing }:
   api.post("/call/:id/say", async (context) => {
     const { text } = read(saySchema, await readJson(context.req.raw));
     return context.json(await calls.say(context.req.param("id"), text));
+  });
+  api.post("/call/:id/dtmf", async (context) => {
+    const { digits, ...timing } = read(dtmfSchema, await readJson(context.req.raw));
+    return context.json(await calls.sendDigits(context.req.param("id"), digits, defined(timing)));
+  });
+  api.post("/call/:id/instructions", async (context) => {
+    const { text, ...options } = read(instructionsSchema, await readJson(context.req.raw));
+    return context.json(await calls.instruct(context.req.param("id"), text, defined(options)));
   });
   api.get("/call/:id/events", async (context) => {
     const callId = context.req.param("id");

@@ -33,6 +33,12 @@ export interface EndedCall {
   readonly confirmed: boolean;
 }
 
+/** Keys that were sent on a call. */
+export interface SentDigits {
+  readonly callId: string;
+  readonly digits: string;
+}
+
 /** One account as `status` shows it. */
 export interface AccountStatus {
   readonly accountId: string;
@@ -71,6 +77,18 @@ export interface CallDesk {
   endCall(callId: string): Promise<EndedCall>;
   /** Says a text word for word on a live call. @throws CallNotFoundError @throws CallOverError */
   say(callId: string, text: string): Promise<CallSummary>;
+  /**
+   * Sends keys on a live call as tones: 0-9, `*`, `#`, A-D, with `w` or `,` for pauses of 500 ms, 32 at most, each for
+   * 50 to 500 ms (160 unless told). Resolves once the tones are on the media path.
+   * @throws InvalidRequestError they are no keys, or the call's carrier cannot send any; nothing was sent
+   * @throws CallNotFoundError @throws CallOverError
+   */
+  sendDigits(callId: string, digits: string, options?: { readonly durationMs?: number }): Promise<SentDigits>;
+  /**
+   * Gives the model a standing instruction in the middle of a call, without cutting what is said. With `respond` it
+   * acts on it at once, when nobody speaks; else from its next answer on. @throws CallNotFoundError @throws CallOverError
+   */
+  instruct(callId: string, text: string, options?: { readonly respond?: boolean }): Promise<CallSummary>;
   /** @throws CallNotFoundError */
   call(callId: string): Promise<CallDetails>;
   calls(query?: CallQuery): Promise<{ calls: readonly CallSummary[]; next?: string }>;

@@ -76,6 +76,25 @@ describe("talking to a channel that runs", () => {
     expect(terminal.errors[0]).toMatch(/has not confirmed/);
   });
 
+  test("say, dtmf and instruct reach the call", async () => {
+    expect(await run("say", "call_1", "One moment.")).toBe(0);
+    expect(await run("dtmf", "call_1", "1w2#")).toBe(0);
+    expect(await run("dtmf", "call_1", "5", "--duration", "100", "--json")).toBe(0);
+    expect(await run("instruct", "call_1", "Be brief.")).toBe(0);
+    expect(await run("instruct", "call_1", "Say goodbye.", "--respond")).toBe(0);
+    expect(calls.said).toEqual([["call_1", "One moment."]]);
+    expect(calls.keys).toEqual([
+      ["call_1", "1w2#", {}],
+      ["call_1", "5", { durationMs: 100 }],
+    ]);
+    expect(calls.instructed).toEqual([
+      ["call_1", "Be brief.", { respond: false }],
+      ["call_1", "Say goodbye.", { respond: true }],
+    ]);
+    expect(terminal.output[1]).toBe("Sent 1w2# on call_1.");
+    expect(JSON.parse(terminal.output[2] as string)).toEqual({ callId: "call_1", digits: "5" });
+  });
+
   test("tail shows a call to its end, each event once, also when the channel's listener is replaced meanwhile", async () => {
     const ended = { type: "call.ended", atMs: 5_000, reason: "caller_hangup", longestSilenceMs: 0 } as const;
     const entry = { id: "i", speaker: "caller", text: "Hello?", startMs: 0, heardMs: 500, cut: false } as const;
@@ -145,6 +164,7 @@ describe("what goes wrong is one line with a remedy", () => {
 
   test.each([
     [["call", "555"], /with country code/],
+    [["dtmf", "call_1", "1", "--duration", "long"], /whole number of milliseconds/],
     [["call"], /missing required argument 'number'/],
     [["bogus"], /unknown command/],
     [["calls", "--opne"], /unknown option '--opne'[\s\S]*--open/],

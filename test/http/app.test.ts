@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import {
   AccountUnavailableError,
+  CallOverError,
   CarrierRefusedError,
   InvalidRequestError,
   LimitReachedError,
@@ -62,6 +63,8 @@ describe("who may come in", () => {
     ["POST", "/call"],
     ["DELETE", "/call/call_1"],
     ["POST", "/call/call_1/say"],
+    ["POST", "/call/call_1/dtmf"],
+    ["POST", "/call/call_1/instructions"],
     ["GET", "/call/call_1/events"],
     ["GET", "/openclaw/sessions"],
     ["GET", "/openclaw/anything"],
@@ -305,6 +308,55 @@ describe("the API", () => {
     expect((await post("/call/call_1/say", { text: "One moment." })).status).toBe(200);
     expect(calls.said).toEqual([["call_1", "One moment."]]);
     expect((await post("/call/call_1/say", {})).status).toBe(400);
+  });
+
+  test("sends keys, and answers with them", async () => {
+    const answer = await post("/call/call_1/dtmf", { digits: "1w2#", durationMs: 100 });
+    expect([answer.status, await answer.json()]).toEqual([200, { callId: "call_1", digits: "1w2#" }]);
+    await post("/call/call_1/dtmf", { digits: "5" });
+    expect(calls.keys).toEqual([
+      ["call_1", "1w2#", { durationMs: 100 }],
+      ["call_1", "5", {}],
+    ]);
+  });
+
+  test("gives the model an instruction in the middle of a call", async () => {
+    const text = "The table is free at eight.";
+    const answer = await post("/call/call_1/instructions", { text });
+    expect([answer.status, await answer.json()]).toMatchObject([200, { callId: "call_1", state: "active" }]);
+    await post("/call/call_1/instructions", { text, respond: true });
+    expect(calls.instructed).toEqual([
+      ["call_1", text, {}],
+      ["call_1", text, { respond: true }],
+    ]);
+  });
+
+  test.each([
+    ["dtmf", {}, 400, "digits: is required and missing"],
+    ["dtmf", { digits: 12 }, 400, "digits: "],
+    ["dtmf", { digits: "1", durationMs: "long" }, 400, "durationMs: "],
+    ["dtmf", { digits: "1", gapMs: 1 }, 400, "gapMs: there is no such field. Known fields: digits, durationMs."],
+    ["instructions", { text: "" }, 400, "text: must not be empty"],
+    ["instructions", { text: "x".repeat(4_001) }, 400, "text: may have 4,000 characters at most"],
+    ["instructions", { text: "x", respond: 1 }, 400, "respond: "],
+  ])("a wrong order to %s %j names its field", async (verb, order, status, message) => {
+    const answer = await post(`/call/call_1/${verb}`, order);
+    expect(answer.status).toBe(status);
+    expect(((await answer.json()) as { message: string }).message).toContain(message);
+    expect([...calls.keys, ...calls.instructed]).toEqual([]);
+  });
+
+  test.each([
+    ["dtmf", { digits: "1" }],
+    ["instructions", { text: "Be brief." }],
+  ])("%s on a call that is not there is 404, on one that is over 409, and no wrong success", async (verb, order) => {
+    expect((await post(`/call/call_9/${verb}`, order)).status).toBe(404);
+    calls.failure = new CallOverError("call_1", "do this");
+    const over = await post(`/call/call_1/${verb}`, order);
+    expect([over.status, await over.json()]).toMatchObject([409, { code: "call_over", retryable: false }]);
+    calls.failure = new InvalidRequestError("digits", "the carrier of this call cannot send key tones");
+    expect((await post(`/call/call_1/${verb}`, order)).status).toBe(400);
+    expect([...calls.keys, ...calls.instructed]).toEqual([]);
   });
 
   test("shows status, a call, and the host's sessions", async () => {

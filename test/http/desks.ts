@@ -20,6 +20,8 @@ export class ScriptedCalls implements CallDesk {
   readonly placed: PlaceCallRequest[] = [];
   readonly queries: (CallQuery | undefined)[] = [];
   readonly said: [string, string][] = [];
+  readonly keys: [string, string, object | undefined][] = [];
+  readonly instructed: [string, string, object | undefined][] = [];
   /** How many readers follow right now. */
   followers = 0;
   /** Thrown by the next call of any method. */
@@ -52,6 +54,16 @@ export class ScriptedCalls implements CallDesk {
   }
   async say(callId: string, text: string) {
     this.said.push([callId, text]);
+    return summary({ state: "active" });
+  }
+  async sendDigits(callId: string, digits: string, options?: { readonly durationMs?: number }) {
+    await this.call(callId);
+    this.keys.push([callId, digits, options]);
+    return { callId, digits };
+  }
+  async instruct(callId: string, text: string, options?: { readonly respond?: boolean }) {
+    await this.call(callId);
+    this.instructed.push([callId, text, options]);
     return summary({ state: "active" });
   }
   async call(callId: string) {

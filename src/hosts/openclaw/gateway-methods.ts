@@ -32,6 +32,10 @@ const WRITE: Readonly<Record<string, Method>> = {
     }),
   "voice.end": (voice, { callId }) => voice.endCall(String(callId)),
   "voice.say": (voice, { callId, text }) => voice.say(String(callId), String(text)),
+  "voice.dtmf": (voice, { callId, digits, durationMs }) =>
+    voice.sendDigits(String(callId), String(digits), number("durationMs", durationMs)),
+  "voice.instruct": (voice, { callId, text, respond }) =>
+    voice.instruct(String(callId), String(text), { respond: respond === true }),
 };
 
 /** Opens the channel to operators over the gateway: what the commands of `openclaw voice` call. */

@@ -18,17 +18,19 @@ const PARAMETERS = {
   properties: {
     action: {
       type: "string",
-      enum: ["place", "end", "status", "list", "say", "history"],
+      enum: ["place", "end", "status", "list", "say", "dtmf", "history"],
       description:
         "place: ring somebody. end: hang up. status: one call with its transcript, or the channel. list: recent and " +
-        "live calls. say: speak a sentence on a live call. history: earlier calls with a number.",
+        "live calls. say: speak a sentence on a live call. dtmf: press keys on a live call, for a menu. history: " +
+        "earlier calls with a number.",
     },
     to: text("place: whom to ring, with country code, like +15551234567."),
     message: text("place: said first, word for word, once they answer. say: the words to speak."),
     purpose: text("place: why the call is made and what it is to achieve; the voice that talks is told."),
     from: text("place: which of the account's numbers shows; its main number unless told."),
     accountId: text("place, list, history: which voice account; the default one unless told."),
-    callId: text("end, say, status: which call, as place or list gave it."),
+    callId: text("end, say, dtmf, status: which call, as place or list gave it."),
+    digits: text("dtmf: the keys, 0-9 * # A-D; w waits half a second. 32 at most, like 1w2#."),
     number: text("history: whose calls, with country code."),
     limit: { type: "integer", minimum: 1, maximum: 50, description: "list, history: at most so many; 10 unless told." },
   },
@@ -42,6 +44,7 @@ interface Arguments {
   readonly from?: unknown;
   readonly accountId?: unknown;
   readonly callId?: unknown;
+  readonly digits?: unknown;
   readonly number?: unknown;
   readonly limit?: unknown;
 }
@@ -93,6 +96,8 @@ async function act(voice: VoiceChannelPlugin, args: Arguments, requestId: string
       return voice.calls({ limit: limitOf(args.limit), ...account });
     case "say":
       return voice.say(required("callId", args.callId), required("message", args.message));
+    case "dtmf":
+      return voice.sendDigits(required("callId", args.callId), required("digits", args.digits));
     case "history":
       return { calls: await voice.history(required("number", args.number), account.accountId, limitOf(args.limit)) };
     default:

@@ -1,0 +1,44 @@
+import { afterEach, expect, test } from "vitest";
+import { InvalidRequestError } from "../../../src/core/errors.ts";
+import { answerForDesk, type UseDesk } from "../../../src/hosts/openclaw/desk-exchange.ts";
+import { phoneCallTool } from "../../../src/hosts/openclaw/tool.ts";
+import { ScriptedCalls } from "../../http/desks.ts";
+
+let leave: (() => void) | undefined;
+afterEach(() => leave?.());
+
+/** The tool over a desk that a test scripts. */
+function open() {
+  const calls = new ScriptedCalls();
+  leave = answerForDesk(((action: (voice: unknown) => unknown) => action(calls)) as UseDesk);
+  const tool = phoneCallTool()({ sessionId: "s", sessionKey: "agent:main" } as never) as unknown as {
+    parameters: { properties: Record<string, { enum?: string[] }> };
+    execute(id: string, args: unknown): Promise<{ details: unknown }>;
+  };
+  return { calls, tool, run: async (args: unknown) => (await tool.execute("t1", args)).details };
+}
+
+test("dtmf presses the keys, and its result is the API's", async () => {
+  const { calls, run, tool } = open();
+  expect(await run({ action: "dtmf", callId: "call_1", digits: "1w2#" })).toEqual({ callId: "call_1", digits: "1w2#" });
+  expect(calls.keys).toEqual([["call_1", "1w2#", undefined]]);
+  expect(tool.parameters.properties["action"]?.enum).toContain("dtmf");
+  expect(tool.parameters.properties).toHaveProperty("digits");
+});
+
+test("case 37: keys that were not sent are a refusal, never a success", async () => {
+  const { calls, run } = open();
+  expect(await run({ action: "dtmf", callId: "call_1" })).toMatchObject({ code: "invalid_request" });
+  expect(await run({ action: "dtmf", digits: "1" })).toMatchObject({ code: "invalid_request" });
+  expect(await run({ action: "dtmf", callId: "call_9", digits: "1" })).toMatchObject({ code: "call_not_found" });
+  calls.failure = new InvalidRequestError("digits", "the carrier of this call cannot send keys");
+  const refusal = await run({ action: "dtmf", callId: "call_1", digits: "1" });
+  expect(refusal).toMatchObject({ code: "invalid_request", message: expect.stringContaining("cannot send keys") });
+  expect(calls.keys).toEqual([]);
+});
+
+test("an action that is not there names those that are", async () => {
+  const { run } = open();
+  const refusal = await run({ action: "press" });
+  expect(refusal).toMatchObject({ code: "invalid_request", message: expect.stringContaining("dtmf") });
+});
