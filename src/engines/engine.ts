@@ -27,13 +27,23 @@ export interface EngineConfig {
   /** BCP 47 language that the caller probably speaks, for transcription. */
   readonly language?: string;
   /** What was heard of the same conversation before this session, oldest first: it is gone on with, not begun again. */
-  readonly history?: readonly EngineTurn[];
+  readonly history?: readonly EngineFact[];
 }
+
+/** Something that happened in the conversation outside a session. */
+export type EngineFact = EngineTurn | EngineToolRun;
 
 /** A turn of the conversation, in the words that were heard. */
 export interface EngineTurn {
   readonly speaker: Speaker;
   readonly text: string;
+}
+
+/** A function that was called, and what came of it. */
+export interface EngineToolRun {
+  readonly name: string;
+  readonly argumentsJson: string;
+  readonly output: string;
 }
 
 /** What may change while a session runs. What is absent stays as it is. */
@@ -50,6 +60,25 @@ export interface ResponseOrder {
   readonly cause: ResponseCause;
   /** For this response alone, instead of the session's instructions. */
   readonly instructions?: string;
+  /** What is said word for word. */
+  readonly text?: string;
+}
+
+/** A response that was ordered and has not ended. */
+export interface PendingResponse {
+  readonly order: ResponseOrder;
+  /** Absent until the engine has begun it. */
+  readonly responseId?: string;
+}
+
+/** Why a response came to nothing. */
+export interface ResponseFailure {
+  /** When it is not `retryable`, this engine is of no more use: its key, its budget or its account is refused. */
+  readonly error: VoiceError;
+  /** Set when the engine is only busy: the same order is worth a try after so long. */
+  readonly retryAfterMs?: number;
+  /** What was to be done; absent when the engine had begun by itself. */
+  readonly order?: ResponseOrder;
 }
 
 /** What a session tells. Item ids are the engine's; `atInputMs` counts the audio it was sent. */
@@ -70,13 +99,21 @@ export interface EngineEvents {
   agentWords: [words: { responseId: string; itemId: string; text: string; final: boolean }];
   responseStarted: [response: { responseId: string; cause: ResponseCause | "engine" }];
   responseEnded: [
-    response: { responseId: string; status: "completed" | "cancelled" | "failed" | "incomplete"; usage?: Usage },
+    response: {
+      responseId: string;
+      status: "completed" | "cancelled" | "failed" | "incomplete";
+      usage?: Usage;
+      /** Set when it failed and nobody had stopped it. */
+      failure?: ResponseFailure;
+    },
   ];
   /** The model wants a function called. Comes only from responses that completed. */
   toolCalled: [call: { toolCallId: string; name: string; argumentsJson: string }];
   /** Something failed; the session goes on. */
   fault: [error: VoiceError];
-  /** Once, last. With an error when nobody asked for it. */
+  /** Two things crossed on the way, as they do: worth a line in the log, no fault, and without consequence. */
+  noted: [what: { code: string; message: string }];
+  /** Once, last. With an error when nobody asked for it; a `retryable` one says that a new session may be had. */
   closed: [why: { reason: string; error?: VoiceError }];
 }
 
@@ -85,6 +122,8 @@ export interface EngineSession {
   /** The engine's id of the session. */
   readonly id: string;
   readonly model: string;
+  /** The orders whose response has not ended, the begun one first, without those that were stopped. Outlives the session. */
+  readonly pending: readonly PendingResponse[];
   on<Name extends keyof EngineEvents>(event: Name, listener: (...payload: EngineEvents[Name]) => void): void;
   /** Gives 20 ms of caller audio: µ-law as base64 text in ASCII bytes, passed on untouched. */
   sendAudio(base64: Buffer): void;
@@ -96,6 +135,8 @@ export interface EngineSession {
   commitTurn(): void;
   /** Adds a standing instruction to the conversation. Nothing is cut by it, and nothing is said because of it. */
   instruct(text: string): void;
+  /** Adds what happened outside this session. Nothing is cut by it, and nothing is said because of it. */
+  remember(facts: readonly EngineFact[]): void;
   /** Has the model say a text word for word. */
   say(text: string, cause: "greeting" | "say"): void;
   /** Cancels the running response and forgets those that wait. Late pieces of it are not told. */

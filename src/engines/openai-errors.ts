@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { EngineRefusedError, EngineUnreachableError, VoiceError } from "../core/errors.ts";
+import type { ResponseFailure, ResponseOrder } from "./engine.ts";
 
 /** Remedies by OpenAI's error codes; others get the general one. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
@@ -12,10 +13,48 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ["session_expired", "Nothing: a session lives 60 minutes at most."],
 ]);
 
+/** With these the account is refused: whatever is asked, now or in a minute, is refused as well. */
+const ACCOUNT_REFUSED: ReadonlySet<string> = new Set([
+  "insufficient_quota",
+  "invalid_api_key",
+  "account_deactivated",
+  "billing_hard_limit_reached",
+]);
+
+/** With these the same request may succeed later. */
+const PASSING: ReadonlySet<string> = new Set(["rate_limit_exceeded", "server_error", "session_expired"]);
+
+/** OpenAI refused for now; the same request may succeed later. */
+class EngineRefusedForNowError extends EngineRefusedError {
+  override readonly retryable = true;
+}
+
+/** Whether an error says that the account, not the request, is refused. */
+export const isAccountRefused = (code: string): boolean => ACCOUNT_REFUSED.has(code);
+
+/** Whether a refusal only says that a cancel or a cut came when there was nothing left to cancel or to cut. */
+export function isCrossing(code: string, message: string): boolean {
+  if (code === "response_cancel_not_active" || code === "input_audio_buffer_commit_empty") return true;
+  return /^item_(truncate|delete)_invalid_item_id$/.test(code) || /is already shorter than \d+ ?ms/.test(message);
+}
+
 /** A clear error for one of OpenAI's. */
 export function refusal(code: string, message: string, cause?: unknown): EngineRefusedError {
-  const remedy = REMEDIES.get(code) ?? "Check the engine's settings against OpenAI's documentation.";
-  return new EngineRefusedError(code, message, remedy, { cause });
+  return refused(PASSING.has(code) ? EngineRefusedForNowError : EngineRefusedError, code, message, cause);
+}
+
+/** Why a response failed: everything but a refused account is worth another try. */
+export function responseFailure(
+  error: { code?: string; message?: string } | undefined,
+  order: ResponseOrder | undefined,
+): ResponseFailure {
+  const { code = "response_failed", message = "a response failed." } = error ?? {};
+  const kind = isAccountRefused(code) ? EngineRefusedError : EngineRefusedForNowError;
+  return {
+    error: refused(kind, code, message),
+    ...(code === "rate_limit_exceeded" && { retryAfterMs: advisedMs(message) }),
+    ...(order && { order }),
+  };
 }
 
 /** No connection: who was asked, what happened, what to check. */
@@ -60,6 +99,20 @@ export function toVoiceError(error: unknown): VoiceError {
 }
 
 // --- Internal helpers ---
+
+const RATE_LIMIT_MS = 1_000;
+
+/** How long OpenAI advises to wait: `Please try again in 1.5s.` */
+function advisedMs(message: string): number {
+  const [, amount, unit] = /try again in ([\d.]+) ?(ms|s)\b/i.exec(message) ?? [];
+  if (amount === undefined) return RATE_LIMIT_MS;
+  return Math.ceil(Number(amount) * (unit === "ms" ? 1 : 1_000));
+}
+
+function refused(kind: typeof EngineRefusedError, code: string, message: string, cause?: unknown): EngineRefusedError {
+  const remedy = REMEDIES.get(code) ?? "Check the engine's settings against OpenAI's documentation.";
+  return new kind(code, message, remedy, { cause });
+}
 
 function errorBody(text: string): { code?: string; message?: string } {
   try {

@@ -7,50 +7,18 @@ import type {
 } from "openai/resources/realtime/realtime";
 import type { WebSocket } from "ws";
 import { mulawMs } from "../audio/g711.ts";
-import { EngineUnreachableError } from "../core/errors.ts";
-import type { Usage } from "../core/events.ts";
-import type { EngineConfig, EngineEvents, EnginePatch, EngineSession, EngineTool, ResponseOrder } from "./engine.ts";
-import { refusal } from "./openai-errors.ts";
-import type { OpenAIRealtimeOptions } from "./openai-realtime.ts";
+import type { Clock } from "../core/clock.ts";
+import { EngineUnreachableError, type VoiceError } from "../core/errors.ts";
+import type { EngineEvents, EngineFact, EnginePatch, EngineSession, PendingResponse, ResponseOrder } from "./engine.ts";
+import { scanAudioDelta, writeAppend } from "./openai-bytes.ts";
+import { isAccountRefused, isCrossing, refusal, responseFailure } from "./openai-errors.ts";
+import { orderOf, parseEvent, toStatus, toUsage, toWireItems, toWireResponse, toWireTool } from "./openai-wire.ts";
 import { ResponseSequencer } from "./response-sequencer.ts";
 
-const APPEND_HEAD = Buffer.from('{"type":"input_audio_buffer.append","audio":"', "latin1");
-const APPEND_TAIL = Buffer.from('"}', "latin1");
-
-/** The session object that a call is opened with (OpenAI Realtime GA, `session.update`). */
-export function sessionConfig(options: OpenAIRealtimeOptions, config: EngineConfig): RealtimeSessionCreateRequest {
-  const ours = config.turns === "ours";
-  const turnFlags = { create_response: !ours, interrupt_response: !ours };
-  const { vad } = options;
-  return {
-    type: "realtime",
-    model: options.model,
-    output_modalities: ["audio"],
-    instructions: config.instructions,
-    tools: config.tools.map(toWireTool),
-    tool_choice: "auto",
-    audio: {
-      input: {
-        format: { type: "audio/pcmu" },
-        transcription: {
-          model: options.transcriptionModel,
-          ...(config.language && { language: config.language.slice(0, 2) }),
-        },
-        turn_detection:
-          vad.kind === "server"
-            ? {
-                type: "server_vad",
-                threshold: vad.threshold,
-                prefix_padding_ms: 300,
-                silence_duration_ms: vad.silenceMs,
-                ...turnFlags,
-              }
-            : { type: "semantic_vad", eagerness: vad.eagerness, ...turnFlags },
-      },
-      output: { format: { type: "audio/pcmu" }, voice: options.voice, speed: options.speed },
-    },
-  };
-}
+/** Within this time an engine that lives has begun what it was asked for, and ended what was cancelled. */
+const OVERDUE_MS = 6_000;
+/** How a client event begins its id whose refusal changes nothing. */
+const CROSSING = "crossing_";
 
 /** One conversation over one WebSocket. */
 export class OpenAIRealtimeSession implements EngineSession {
@@ -63,40 +31,45 @@ export class OpenAIRealtimeSession implements EngineSession {
   readonly #callerWords = new Map<string, string>();
   readonly #openTools = new Set<string>();
   #id = "";
+  #count = 0;
   #closing = false;
-  #configured: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #over = false;
+  #opening: { config: RealtimeSessionCreateRequest; resolve: () => void; reject: (error: Error) => void } | undefined;
   #lastError: Error | undefined;
 
-  constructor(socket: WebSocket, model: string) {
+  constructor(socket: WebSocket, model: string, clock: Clock) {
     this.model = model;
     this.#socket = socket;
     this.#sequencer = new ResponseSequencer({
-      create: (order, eventId) =>
-        this.#send({ type: "response.create", event_id: eventId, response: toWireResponse(order) }),
-      cancel: (responseId) => this.#send({ type: "response.cancel", response_id: responseId }),
+      create: (order, orderId) =>
+        this.#send({ type: "response.create", event_id: orderId, response: toWireResponse(order, orderId) }),
+      cancel: (responseId) => this.#sendCrossing({ type: "response.cancel", response_id: responseId }),
+      watch: { clock, limitMs: OVERDUE_MS, overdue: () => this.#giveUp(silent()) },
     });
     socket.on("error", (error) => {
       this.#lastError = error;
     });
     socket.on("message", (data) => this.#receive(data as Buffer));
-    socket.on("close", (code) => this.#closed(code));
+    socket.on("close", (code) => this.#ended(code));
   }
 
   get id(): string {
     return this.#id;
   }
 
-  /** Sends the configuration once the engine greets, resolves when it is accepted. @throws EngineRefusedError */
-  configure(config: RealtimeSessionCreateRequest): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#configured = { resolve, reject };
-      const greet = (data: Buffer) => {
-        if (parse(data)?.type !== "session.created") return;
-        this.#socket.off("message", greet);
-        this.#send({ type: "session.update", session: config });
-      };
-      this.#socket.on("message", greet);
+  get pending(): readonly PendingResponse[] {
+    return this.#sequencer.pending;
+  }
+
+  /**
+   * Sends the configuration once the engine greets, and what the session is to know once that is accepted.
+   * @throws EngineRefusedError
+   */
+  async configure(config: RealtimeSessionCreateRequest, history: readonly EngineFact[]): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#opening = { config, resolve, reject };
     });
+    this.remember(history);
   }
 
   on<Name extends keyof EngineEvents>(event: Name, listener: (...payload: EngineEvents[Name]) => void): void {
@@ -104,14 +77,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   }
 
   sendAudio(base64: Buffer): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    // One ready Buffer: ws sends a string in two chunks.
-    const size = APPEND_HEAD.length + base64.length + APPEND_TAIL.length;
-    const message = Buffer.allocUnsafe(size);
-    APPEND_HEAD.copy(message, 0);
-    base64.copy(message, APPEND_HEAD.length);
-    APPEND_TAIL.copy(message, size - APPEND_TAIL.length);
-    this.#socket.send(message, { binary: false });
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(writeAppend(base64), { binary: false });
   }
 
   respond(order: ResponseOrder): void {
@@ -119,11 +85,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   }
 
   say(text: string, cause: "greeting" | "say"): void {
-    const quoted = text.replaceAll('"', "'");
-    this.#sequencer.request({
-      cause,
-      instructions: `Say exactly the following to the caller, word for word, in its own language, and nothing else: "${quoted}"`,
-    });
+    this.#sequencer.request({ cause, text });
   }
 
   hold(held: boolean): void {
@@ -131,7 +93,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   }
 
   commitTurn(): void {
-    this.#send({ type: "input_audio_buffer.commit" });
+    this.#sendCrossing({ type: "input_audio_buffer.commit" });
   }
 
   instruct(text: string): void {
@@ -141,6 +103,11 @@ export class OpenAIRealtimeSession implements EngineSession {
     });
   }
 
+  remember(facts: readonly EngineFact[]): void {
+    const newCallId = () => `call_before_${++this.#count}`;
+    for (const item of toWireItems(facts, newCallId)) this.#send({ type: "conversation.item.create", item });
+  }
+
   stop(): void {
     this.#sequencer.stop();
   }
@@ -148,8 +115,11 @@ export class OpenAIRealtimeSession implements EngineSession {
   truncate(itemId: string, heardMs: number): void {
     const producedMs = mulawMs(this.#produced.get(itemId) ?? 0);
     const heard = Math.floor(Math.min(heardMs, producedMs));
-    if (heard <= 0) this.#send({ type: "conversation.item.delete", item_id: itemId });
-    else this.#send({ type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: heard });
+    this.#sendCrossing(
+      heard <= 0
+        ? { type: "conversation.item.delete", item_id: itemId }
+        : { type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: heard },
+    );
   }
 
   giveToolResult(toolCallId: string, output: string): void {
@@ -176,6 +146,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.#sequencer.close();
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.close(1000);
     else this.#socket.terminate();
   }
@@ -184,16 +155,31 @@ export class OpenAIRealtimeSession implements EngineSession {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(event));
   }
 
+  /** Sends what may cross an event that makes it needless: a refusal of it is no fault. */
+  #sendCrossing(event: RealtimeClientEvent): void {
+    this.#send({ ...event, event_id: `${CROSSING}${++this.#count}` });
+  }
+
   #receive(data: Buffer): void {
-    const event = parse(data);
-    if (!event) return;
+    if (this.#over) return;
+    const piece = scanAudioDelta(data);
+    if (piece) {
+      this.#audio(piece.responseId, piece.itemId, piece.audio);
+      return;
+    }
+    const event = parseEvent(data);
+    if (event) this.#take(event);
+  }
+
+  #take(event: RealtimeServerEvent): void {
     switch (event.type) {
       case "session.created":
         this.#id = (event.session as { id?: string }).id ?? "";
+        if (this.#opening) this.#send({ type: "session.update", session: this.#opening.config });
         return;
       case "session.updated":
-        this.#configured?.resolve();
-        this.#configured = undefined;
+        this.#opening?.resolve();
+        this.#opening = undefined;
         return;
       case "input_audio_buffer.speech_started":
         this.#events.emit("speechStarted", { itemId: event.item_id, atInputMs: event.audio_start_ms });
@@ -222,14 +208,17 @@ export class OpenAIRealtimeSession implements EngineSession {
           refusal(event.error.code ?? "transcription_failed", event.error.message ?? "a turn was not transcribed."),
         );
         return;
-      case "response.created":
-        this.#started(event.response.id ?? "");
+      case "response.created": {
+        const responseId = event.response.id ?? "";
+        const cause = this.#sequencer.created(responseId, orderOf(event.response));
+        this.#events.emit("responseStarted", { responseId, cause });
         return;
+      }
       case "response.output_audio.delta":
-        if (!this.#sequencer.isStopped(event.response_id)) this.#audio(event.response_id, event.item_id, event.delta);
+        this.#audio(event.response_id, event.item_id, Buffer.from(event.delta, "base64"));
         return;
       case "response.output_audio.done":
-        if (!this.#sequencer.isStopped(event.response_id)) {
+        if (this.#sequencer.takes(event.response_id)) {
           this.#events.emit("audioDone", { responseId: event.response_id, itemId: event.item_id });
         }
         return;
@@ -248,13 +237,8 @@ export class OpenAIRealtimeSession implements EngineSession {
     }
   }
 
-  #started(responseId: string): void {
-    const cause = this.#sequencer.created(responseId);
-    this.#events.emit("responseStarted", { responseId, cause });
-  }
-
-  #audio(responseId: string, itemId: string, base64: string): void {
-    const audio = Buffer.from(base64, "base64");
+  #audio(responseId: string, itemId: string, audio: Buffer): void {
+    if (!this.#sequencer.takes(responseId)) return;
     this.#produced.set(itemId, (this.#produced.get(itemId) ?? 0) + audio.length);
     this.#events.emit("audio", { responseId, itemId, audio });
   }
@@ -262,94 +246,83 @@ export class OpenAIRealtimeSession implements EngineSession {
   #words(responseId: string, itemId: string, text: string, final: boolean): void {
     if (final) this.#agentWords.delete(itemId);
     else this.#agentWords.set(itemId, text);
-    this.#events.emit("agentWords", { responseId, itemId, text, final });
+    if (!this.#sequencer.isStopped(responseId)) this.#events.emit("agentWords", { responseId, itemId, text, final });
   }
 
   #done({ response }: ResponseDoneEvent): void {
     const responseId = response.id ?? "";
+    const { order, stopped } = this.#sequencer.ended(responseId);
     const status = toStatus(response.status);
     const usage = toUsage(response.usage);
-    const error = response.status_details?.error;
-    if (status === "failed") {
-      const code = error?.code ?? "response_failed";
-      this.#events.emit(
-        "fault",
-        refusal(code, (error as { message?: string } | undefined)?.message ?? "a response failed."),
-      );
+    const failure = status === "failed" ? responseFailure(response.status_details?.error, order) : undefined;
+    if (failure) this.#events.emit("fault", failure.error);
+    this.#events.emit("responseEnded", {
+      responseId,
+      status,
+      ...(usage && { usage }),
+      ...(failure && !stopped && { failure }),
+    });
+    if (status !== "completed") return;
+    for (const item of response.output ?? []) {
+      if (item.type !== "function_call" || item.status !== "completed") continue;
+      const toolCallId = item.call_id ?? item.id ?? "";
+      this.#openTools.add(toolCallId);
+      this.#events.emit("toolCalled", { toolCallId, name: item.name ?? "", argumentsJson: item.arguments ?? "{}" });
     }
-    this.#events.emit("responseEnded", { responseId, status, ...(usage && { usage }) });
-    if (status === "completed") {
-      for (const item of response.output ?? []) {
-        if (item.type !== "function_call" || item.status !== "completed") continue;
-        const toolCallId = item.call_id ?? item.id ?? "";
-        this.#openTools.add(toolCallId);
-        this.#events.emit("toolCalled", { toolCallId, name: item.name ?? "", argumentsJson: item.arguments ?? "{}" });
-      }
-    }
-    this.#sequencer.ended(responseId);
   }
 
   #failed(error: { code?: string | null; message: string; event_id?: string | null }): void {
     const code = error.code ?? "error";
-    if (this.#configured) {
-      this.#configured.reject(refusal(code, error.message));
-      this.#configured = undefined;
+    if (this.#opening) {
+      this.#opening.reject(refusal(code, error.message));
+      this.#opening = undefined;
       return;
     }
-    if (error.event_id) this.#sequencer.refused(error.event_id, code === "conversation_already_has_active_response");
-    // Our cancel crossed the end of the response: nothing went wrong.
-    if (code === "response_cancel_not_active") return;
+    const eventId = error.event_id ?? "";
+    if (isAccountRefused(code)) {
+      this.#giveUp(refusal(code, error.message));
+      return;
+    }
+    const isBusy = code === "conversation_already_has_active_response";
+    const order = this.#sequencer.refused(eventId, isBusy);
+    if ((order && isBusy) || eventId.startsWith(CROSSING) || isCrossing(code, error.message)) {
+      this.#events.emit("noted", { code, message: error.message });
+      return;
+    }
     this.#events.emit("fault", refusal(code, error.message));
   }
 
-  #closed(code: number): void {
-    const reason = this.#closing ? "closed by us" : `the engine closed with code ${code}`;
+  /** This session is of no more use, though its socket may be open. */
+  #giveUp(error: VoiceError): void {
+    if (this.#over) return;
+    this.#socket.terminate();
+    this.#end({ reason: error.message, error });
+  }
+
+  #ended(code: number): void {
     const error = new EngineUnreachableError(
       `The connection to the speech model was lost (code ${code}). Check the network, and OpenAI's status page.`,
-      {
-        cause: this.#lastError,
-      },
+      { cause: this.#lastError },
     );
-    this.#configured?.reject(error);
-    this.#configured = undefined;
-    this.#events.emit("closed", { reason, ...(!this.#closing && { error }) });
+    this.#opening?.reject(error);
+    this.#opening = undefined;
+    const reason = this.#closing ? "closed by us" : `the engine closed with code ${code}`;
+    this.#end({ reason, ...(!this.#closing && { error }) });
+  }
+
+  #end(why: EngineEvents["closed"][0]): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#sequencer.close();
+    this.#events.emit("closed", why);
     this.#events.removeAllListeners();
   }
 }
 
 // --- Internal helpers ---
 
-function parse(data: Buffer): RealtimeServerEvent | undefined {
-  try {
-    return JSON.parse(data.toString("utf8")) as RealtimeServerEvent;
-  } catch {
-    return undefined; // a frame that is no JSON says nothing; the engine never sends one
-  }
-}
-
-function toWireTool(tool: EngineTool) {
-  return { type: "function" as const, name: tool.name, description: tool.description, parameters: tool.parameters };
-}
-
-function toWireResponse({ cause, instructions }: ResponseOrder) {
-  const verbatim = cause === "greeting" || cause === "say";
-  return { ...(instructions !== undefined && { instructions }), ...(verbatim && { tool_choice: "none" as const }) };
-}
-
-function toStatus(status: string | undefined): "completed" | "cancelled" | "failed" | "incomplete" {
-  return status === "cancelled" || status === "failed" || status === "incomplete" ? status : "completed";
-}
-
-function toUsage(usage: ResponseDoneEvent["response"]["usage"]): Usage | undefined {
-  if (!usage) return undefined;
-  const input = usage.input_token_details;
-  const cached = input?.cached_tokens_details;
-  return {
-    inputTextTokens: input?.text_tokens ?? 0,
-    inputAudioTokens: input?.audio_tokens ?? 0,
-    cachedTextTokens: cached?.text_tokens ?? 0,
-    cachedAudioTokens: cached?.audio_tokens ?? 0,
-    outputTextTokens: usage.output_token_details?.text_tokens ?? 0,
-    outputAudioTokens: usage.output_token_details?.audio_tokens ?? 0,
-  };
+function silent(): EngineUnreachableError {
+  return new EngineUnreachableError(
+    `The speech model has not answered for ${OVERDUE_MS / 1_000} s. Check OpenAI's status page.`,
+  );
 }

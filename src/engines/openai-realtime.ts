@@ -4,7 +4,8 @@ import type { Clock } from "../core/clock.ts";
 import { EngineRefusedError, EngineUnreachableError, InvalidSignatureError } from "../core/errors.ts";
 import type { Engine, EngineConfig, EngineSession, EngineWebhooks } from "./engine.ts";
 import { readRefusal, toVoiceError, unreachable } from "./openai-errors.ts";
-import { OpenAIRealtimeSession, sessionConfig } from "./openai-realtime-session.ts";
+import { OpenAIRealtimeSession } from "./openai-realtime-session.ts";
+import { sessionConfig } from "./openai-wire.ts";
 
 /** One account's use of OpenAI Realtime. */
 export interface OpenAIRealtimeOptions {
@@ -61,7 +62,7 @@ async function open(options: OpenAIRealtimeOptions, config: EngineConfig, signal
     perMessageDeflate: false, // negotiated compression costs five times the CPU
     skipUTF8Validation: true,
   });
-  const session = new OpenAIRealtimeSession(socket, options.model);
+  const session = new OpenAIRealtimeSession(socket, options.model, options.clock);
   let fail: (error: unknown) => void = () => {};
   const failure = new Promise<never>((_, reject) => {
     fail = reject;
@@ -81,7 +82,7 @@ async function open(options: OpenAIRealtimeOptions, config: EngineConfig, signal
   });
   socket.on("close", (code) => fail(unreachable(url, new Error(`closed with code ${code}`))));
   try {
-    await Promise.race([failure, session.configure(sessionConfig(options, config))]);
+    await Promise.race([failure, session.configure(sessionConfig(options, config), config.history ?? [])]);
     return session;
   } catch (error) {
     discard(socket);

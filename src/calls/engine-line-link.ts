@@ -1,0 +1,92 @@
+import type { EngineSession } from "../engines/engine.ts";
+
+/** A response of a link that runs. */
+export interface RunningResponse {
+  /** Whether the engine began it by itself. */
+  readonly isOwn: boolean;
+  /** The items in which it can be heard. */
+  readonly items: Set<string>;
+  stopped: boolean;
+}
+
+/** A turn of the caller whose words are to come. */
+export interface OpenTurn {
+  /** Where it begins in the line's input. */
+  readonly fromMs: number;
+  /** Whether it stands in the conversation. */
+  readonly committed: boolean;
+  /** Whether the agent has begun to answer it. */
+  answered: boolean;
+}
+
+/** One session of a line, with the books of what it has begun and not finished. */
+export class Link {
+  readonly session: EngineSession;
+  readonly openedAtMs: number;
+  /** Where its input begins, in milliseconds of the line's. */
+  readonly inputStartMs: number;
+  /** Items that it knows: its own, and those that it was told of. */
+  readonly known: Set<string>;
+  /** Agent items whose sound has begun; `true` when all of it was told. */
+  readonly agentItems = new Map<string, boolean>();
+  readonly running = new Map<string, RunningResponse>();
+  readonly turns = new Map<string, OpenTurn>();
+  /** The item of the turn in which the caller is speaking. */
+  speech: string | undefined;
+  /** Where the last finished turn of the caller ends in the line's input. */
+  turnsEndMs: number;
+
+  constructor(session: EngineSession, at: { openedAtMs: number; inputStartMs: number; known: Iterable<string> }) {
+    this.session = session;
+    this.openedAtMs = at.openedAtMs;
+    this.inputStartMs = at.inputStartMs;
+    this.turnsEndMs = at.inputStartMs;
+    this.known = new Set(at.known);
+    this.#keepBooks();
+  }
+
+  /** Whether nothing is begun, ordered, being said by the caller or unwritten. */
+  get idle(): boolean {
+    const { running, turns, speech, session } = this;
+    return running.size === 0 && turns.size === 0 && speech === undefined && session.pending.length === 0;
+  }
+
+  /** Whether an item of the agent is this session's. */
+  owns(itemId: string): boolean {
+    return this.agentItems.has(itemId);
+  }
+
+  #keepBooks(): void {
+    const { session, known, agentItems, running, turns } = this;
+    session.on("audio", ({ itemId, responseId }) => {
+      if (agentItems.has(itemId)) return;
+      known.add(itemId);
+      agentItems.set(itemId, false);
+      running.get(responseId)?.items.add(itemId);
+      for (const turn of turns.values()) turn.answered ||= turn.committed;
+    });
+    session.on("audioDone", ({ itemId }) => agentItems.set(itemId, true));
+    session.on("speechStarted", ({ itemId, atInputMs }) => {
+      known.add(itemId);
+      for (const [id, { committed }] of turns) if (!committed) turns.delete(id); // nothing came of it
+      turns.set(itemId, { fromMs: this.inputStartMs + atInputMs, committed: false, answered: false });
+      this.speech = itemId;
+    });
+    session.on("speechStopped", ({ atInputMs }) => {
+      this.speech = undefined;
+      this.turnsEndMs = this.inputStartMs + atInputMs;
+    });
+    session.on("turnCommitted", ({ itemId }) => {
+      known.add(itemId);
+      if (this.speech === itemId) this.speech = undefined;
+      const fromMs = turns.get(itemId)?.fromMs ?? this.turnsEndMs;
+      turns.set(itemId, { fromMs, committed: true, answered: false });
+    });
+    session.on("callerWords", ({ itemId, final }) => final && turns.delete(itemId));
+    session.on("callerWordsFailed", ({ itemId }) => turns.delete(itemId));
+    session.on("responseStarted", ({ responseId, cause }) => {
+      running.set(responseId, { isOwn: cause === "engine", items: new Set(), stopped: false });
+    });
+    session.on("responseEnded", ({ responseId }) => running.delete(responseId));
+  }
+}

@@ -1,0 +1,131 @@
+/*
+ * The two hot messages of a session as bytes: caller audio up, agent audio down. No message with audio in it is
+ * parsed or composed as JSON, and each send is one buffer.
+ */
+
+/** A piece of agent audio, as `response.output_audio.delta` brings it. */
+export interface AudioDelta {
+  readonly responseId: string;
+  readonly itemId: string;
+  readonly audio: Buffer;
+}
+
+const APPEND_HEAD = Buffer.from('{"type":"input_audio_buffer.append","audio":"', "latin1");
+const APPEND_TAIL = Buffer.from('"}', "latin1");
+
+/** Writes `input_audio_buffer.append` for base64 audio in ASCII bytes. */
+export function writeAppend(base64: Buffer): Buffer {
+  const size = APPEND_HEAD.length + base64.length + APPEND_TAIL.length;
+  const message = Buffer.allocUnsafe(size);
+  APPEND_HEAD.copy(message, 0);
+  base64.copy(message, APPEND_HEAD.length);
+  APPEND_TAIL.copy(message, size - APPEND_TAIL.length);
+  return message;
+}
+
+/**
+ * Reads a `response.output_audio.delta` in compact JSON: its known keys in any order, each once, without escapes.
+ * `undefined`: another message, or an unusual spelling; parse it.
+ */
+export function scanAudioDelta(message: Buffer): AudioDelta | undefined {
+  const last = message.length - 1;
+  if (message[0] !== BRACE_OPEN || message[last] !== BRACE_CLOSE) return undefined;
+  let responseId = "";
+  let itemId = "";
+  let audio: Buffer | undefined;
+  let seen = 0;
+  for (let at = 1; at < last; ) {
+    const key = KEYS[message[at + 1] as number];
+    if (!key || seen & key.bit || !standsAt(message, key.spelling, at)) return undefined;
+    seen |= key.bit;
+    const start = at + key.spelling.length;
+    const end = key.end(message, start);
+    if (end < 0) return undefined;
+    if (key.bit === RESPONSE_ID) responseId = message.toString("latin1", start, end - 1);
+    else if (key.bit === ITEM_ID) itemId = message.toString("latin1", start, end - 1);
+    else if (key.bit === DELTA) {
+      audio = decode(message, start, end - 1);
+      if (!audio) return undefined;
+    }
+    if (end < last && message[end] !== COMMA) return undefined;
+    at = end + 1;
+    if (end === last) return audio && (seen & NEEDED) === NEEDED ? { responseId, itemId, audio } : undefined;
+  }
+  return undefined;
+}
+
+// --- Internal helpers ---
+
+const BRACE_OPEN = 0x7b;
+const BRACE_CLOSE = 0x7d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const PADDING = 0x3d;
+const ZERO = 0x30;
+
+const [TYPE, RESPONSE_ID, ITEM_ID, DELTA] = [1, 2, 4, 8];
+const NEEDED = TYPE | RESPONSE_ID | ITEM_ID | DELTA;
+
+interface Key {
+  readonly bit: number;
+  /** The key with its quotes, its colon and the quote that opens its value. */
+  readonly spelling: Buffer;
+  /** Where the value that starts at `at` ends, behind its quote; -1 when it is no plain one. */
+  readonly end: (message: Buffer, at: number) => number;
+}
+
+/** The keys of the message by their first letter: no two share it. */
+const KEYS: Readonly<Record<number, Key>> = Object.fromEntries(
+  (
+    [
+      [TYPE, '"type":"', typeEnd],
+      [RESPONSE_ID, '"response_id":"', idEnd],
+      [ITEM_ID, '"item_id":"', idEnd],
+      [DELTA, '"delta":"', (message, at) => message.indexOf(QUOTE, at) + 1 || -1],
+      [16, '"event_id":"', idEnd],
+      [32, '"output_index":', indexEnd],
+      [64, '"content_index":', indexEnd],
+    ] satisfies [number, string, Key["end"]][]
+  ).map(([bit, spelling, end]): [number, Key] => [
+    spelling.charCodeAt(1),
+    { bit, spelling: Buffer.from(spelling), end },
+  ]),
+);
+
+const TYPE_VALUE = Buffer.from('response.output_audio.delta"');
+
+function standsAt(message: Buffer, part: Buffer, at: number): boolean {
+  for (let i = 0; i < part.length; i++) if (message[at + i] !== part[i]) return false;
+  return true;
+}
+
+function typeEnd(message: Buffer, at: number): number {
+  return standsAt(message, TYPE_VALUE, at) ? at + TYPE_VALUE.length : -1;
+}
+
+/** The end of a string of printable ASCII without escapes. */
+function idEnd(message: Buffer, at: number): number {
+  for (let i = at; i < message.length; i++) {
+    const byte = message[i] as number;
+    if (byte === QUOTE) return i + 1;
+    if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return -1;
+  }
+  return -1;
+}
+
+function indexEnd(message: Buffer, at: number): number {
+  let end = at;
+  while ((message[end] as number) >= ZERO && (message[end] as number) <= ZERO + 9) end++;
+  const isPlain = end === at + 1 || (end > at && message[at] !== ZERO);
+  return isPlain ? end : -1;
+}
+
+/** The bytes of a base64 text; nothing when a character of it is none of the alphabet, as an escape would be. */
+function decode(message: Buffer, start: number, end: number): Buffer | undefined {
+  const size = end - start;
+  if (size % 4 !== 0) return undefined;
+  const padding = message[end - 2] === PADDING ? 2 : message[end - 1] === PADDING ? 1 : 0;
+  const audio = Buffer.from(message.toString("latin1", start, end), "base64");
+  return audio.length === (size / 4) * 3 - (size === 0 ? 0 : padding) ? audio : undefined;
+}
