@@ -4,7 +4,10 @@ import type { ClipName } from "./clips.ts";
 export interface Wait {
   /** `answer`: sound of the model's; `tool`: a tool's result; `engine`: a session that opens, or opens again. */
   readonly for: "answer" | "tool" | "engine";
-  /** When it began, or when the model last gave sound. A retry is the same wait and does not begin it anew. */
+  /**
+   * When it began, or when the model last gave sound. A retry does not begin it anew; another engine that takes over
+   * after we gave up does.
+   */
   readonly sinceMs: number;
 }
 
@@ -68,7 +71,10 @@ export class SilenceGuard {
   #playedAtMs = Number.NEGATIVE_INFINITY;
   #opened = 0;
   #reassured = 0;
-  #gaveUpOn: Wait | undefined;
+  /** Whose limit runs, and since when without a break. */
+  #running: { readonly kind: "engine" | "tool"; readonly sinceMs: number } | undefined;
+  /** The wait that was given up: its kind and beginning. */
+  #gaveUpOn: { readonly kind: "engine" | "tool"; readonly sinceMs: number } | undefined;
 
   constructor(limits: SilenceLimits = SILENCE_LIMITS) {
     this.#limits = limits;
@@ -79,20 +85,24 @@ export class SilenceGuard {
     return this.#giveUp(nowMs, facts) ?? this.#fill(nowMs, facts);
   }
 
-  #giveUp(nowMs: number, { wait, callerSpeaks, agentAudio, silentSinceMs }: SilenceFacts): GuardAction | undefined {
-    if (wait === undefined || sameWait(wait, this.#gaveUpOn)) return undefined;
+  #giveUp(nowMs: number, facts: SilenceFacts): GuardAction | undefined {
+    const { wait, callerSpeaks, agentAudio, silentSinceMs } = facts;
+    const kind = kindOf(wait);
+    if (kind !== this.#running?.kind) this.#running = kind && { kind, sinceMs: nowMs };
+    if (wait === undefined || this.#running === undefined || this.#gaveUp(wait)) return undefined;
+    // An answer that was due all the while is waited for anew once the tool has its result.
+    const waitedMs = nowMs - Math.max(wait.sinceMs, this.#running.sinceMs);
     const { engineMs, toolMs } = this.#limits;
-    const waitedMs = nowMs - wait.sinceMs;
     const spoken = callerSpeaks || agentAudio;
-    if (wait.for === "tool") {
-      if (waitedMs < toolMs) return undefined;
-      this.#gaveUpOn = wait;
-      return { giveUp: "tool", ...(!spoken && silentSinceMs !== undefined && this.#played("too-long", nowMs)) };
-    }
     // The last words of a call are not said over somebody, but a line on which somebody always speaks ends as well.
-    if (waitedMs < (spoken ? 2 * engineMs : engineMs)) return undefined;
-    this.#gaveUpOn = wait;
-    return { giveUp: "engine", ...(!spoken && this.#played("apology", nowMs)) };
+    if (waitedMs < (kind === "tool" ? toolMs : spoken ? 2 * engineMs : engineMs)) return undefined;
+    this.#gaveUpOn = { kind: this.#running.kind, sinceMs: wait.sinceMs };
+    if (kind === "engine") return { giveUp: "engine", ...(!spoken && this.#played("apology", nowMs)) };
+    return { giveUp: "tool", ...(!spoken && silentSinceMs !== undefined && this.#played("too-long", nowMs)) };
+  }
+
+  #gaveUp(wait: Wait): boolean {
+    return this.#gaveUpOn?.kind === kindOf(wait) && this.#gaveUpOn?.sinceMs === wait.sinceMs;
   }
 
   #fill(nowMs: number, { wait, callerSpeaks, agentAudio, silentSinceMs }: SilenceFacts): GuardAction | undefined {
@@ -101,7 +111,7 @@ export class SilenceGuard {
       this.#phraseAtMs = undefined;
       return undefined;
     }
-    if (wait && wait.for !== "tool" && sameWait(wait, this.#gaveUpOn)) return undefined;
+    if (kindOf(wait) === "engine" && this.#gaveUp(wait as Wait)) return undefined; // the last words are said
     // What was just played may not have been sent yet.
     if (nowMs - Math.max(silentSinceMs, this.#playedAtMs) < this.#limits.cueAfterMs) return undefined;
     return this.#played(this.#next(nowMs), nowMs);
@@ -126,6 +136,9 @@ export class SilenceGuard {
 
 // --- Internal helpers ---
 
-const sameWait = (a: Wait, b: Wait | undefined): boolean => a.for === b?.for && a.sinceMs === b.sinceMs;
+/** Whose limit a wait has: an answer and a session come from the same side. */
+function kindOf(wait: Wait | undefined): "engine" | "tool" | undefined {
+  return wait && (wait.for === "tool" ? "tool" : "engine");
+}
 
 const inTurn = (names: readonly ClipName[], count: number): ClipName => names[count % names.length] as ClipName;

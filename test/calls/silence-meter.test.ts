@@ -82,6 +82,74 @@ test("what was thrown away was never heard", () => {
   expect(meter.longestMs(2_000)).toBe(900);
 });
 
+test("while an answer is due every gap counts, also one after a sound that bridges the time", () => {
+  const meter = new SilenceMeter();
+  meter.answered(0);
+  meter.answerDue(0);
+  meter.sent(speech(1_000, 200));
+  expect(meter.longestMs(3_000)).toBe(1_800);
+  meter.answerCame(3_000);
+  meter.sent(speech(3_100, 400));
+  expect(meter.longestMs(9_000)).toBe(1_900); // what follows the answer is the caller's
+});
+
+test("nobody waits before the answer, whatever is due", () => {
+  const meter = new SilenceMeter();
+  meter.answerDue(0);
+  meter.toolStarted(0);
+  expect(meter.silentSinceMs(5_000)).toBeUndefined();
+  meter.answered(5_000);
+  expect(meter.silentSinceMs(5_500)).toBe(5_000);
+  expect(meter.longestMs(5_500)).toBe(500);
+});
+
+test("a waiting caller hears nothing since the end of what plays, which may be to come", () => {
+  const meter = new SilenceMeter();
+  expect(meter.silentSinceMs(0)).toBeUndefined();
+  meter.answered(1_000);
+  meter.answerDue(1_000);
+  expect(meter.silentSinceMs(1_500)).toBe(1_000);
+  meter.sent(speech(2_000, 400));
+  meter.sent(speech(2_400, 100, QUIET));
+  expect(meter.silentSinceMs(1_800)).toBe(2_400);
+  expect(meter.silentSinceMs(3_000)).toBe(2_400);
+  meter.answerCame(3_000);
+  expect(meter.silentSinceMs(3_000)).toBe(2_400);
+  meter.sent(speech(3_100, 500));
+  expect(meter.silentSinceMs(3_000)).toBeUndefined(); // the wait ends with it
+  expect(meter.silentSinceMs(4_000)).toBeUndefined();
+});
+
+test("who has the turn does not wait; who has given it waits since they spoke", () => {
+  const meter = new SilenceMeter();
+  meter.answered(0);
+  meter.toolStarted(0);
+  meter.callerStarted(500, 580);
+  expect(meter.callerSpeaks).toBe(true);
+  expect(meter.silentSinceMs(3_000)).toBeUndefined();
+  meter.callerFrame(true, 3_000);
+  meter.callerStopped(3_500);
+  expect(meter.callerSpeaks).toBe(false);
+  expect(meter.silentSinceMs(3_600)).toBe(3_000);
+});
+
+test("it is for the caller to speak since our words ended, unless somebody speaks, waits, or is owed something", () => {
+  const meter = new SilenceMeter();
+  expect(meter.callersTurnSinceMs(0)).toBeUndefined();
+  meter.answered(0);
+  expect(meter.callersTurnSinceMs(100)).toBeUndefined(); // they wait for the greeting
+  meter.sent(speech(200, 300));
+  expect(meter.callersTurnSinceMs(400)).toBeUndefined(); // it plays
+  expect(meter.callersTurnSinceMs(700)).toBe(500);
+  meter.toolStarted(1_000);
+  expect(meter.callersTurnSinceMs(1_100)).toBeUndefined();
+  meter.toolFinished(1_200);
+  meter.sent(speech(1_300, 100));
+  expect(meter.callersTurnSinceMs(2_000)).toBe(1_400);
+  meter.callerStarted(3_000, 3_080);
+  expect(meter.callersTurnSinceMs(3_100)).toBeUndefined();
+});
+
 /** One step of a script, in slots of 20 ms. */
 interface Step {
   readonly act: "agent speaks" | "agent is quiet" | "tool starts" | "tool ends" | "caller speaks" | "clear" | "ask";
