@@ -12,6 +12,8 @@ export const TONE_MS = { least: 50, usual: 160, most: 500 } as const;
 /** Milliseconds that `w` and `,` wait in a sequence of keys. */
 export const PAUSE_MS = 500;
 const USUAL_GAP_MS = 80;
+/** Receivers take a tone of 40 ms and none of 20 (ITU-T Q.24); between the two it is anybody's guess. */
+const RECOGNISED_MS = 30;
 const USUAL_DBFS = -9;
 /** Lines lose more of the high tones: senders give them a little more (ITU-T Q.24 lets 4 dB arrive). */
 const TWIST_DB = 2;
@@ -75,6 +77,21 @@ export function dtmfSequence(
     at += bytesOf(tone);
   }
   return sequence;
+}
+
+/**
+ * What of a sequence is still to be sounded when playback was stopped after `heardMs` of it. A key of which enough was
+ * heard to be recognised counts as pressed, for it must not be pressed twice.
+ */
+export function keysLeft(digits: string, heardMs: number, timing: KeyTiming = {}): string {
+  const { durationMs = TONE_MS.usual, gapMs = USUAL_GAP_MS } = timing;
+  let fromMs = 0;
+  for (let i = 0; i < digits.length; i++) {
+    const pause = PAUSES.includes(digits.charAt(i));
+    if (heardMs < fromMs + (pause ? PAUSE_MS : RECOGNISED_MS)) return digits.slice(i);
+    fromMs += pause ? PAUSE_MS : durationMs + gapMs;
+  }
+  return "";
 }
 
 /**

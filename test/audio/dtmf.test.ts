@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { DtmfDetector, dtmfSequence, dtmfTone, isKey, isKeySequence, PAUSE_MS, TONE_MS } from "../../src/audio/dtmf.ts";
+import {
+  DtmfDetector,
+  dtmfSequence,
+  dtmfTone,
+  isKey,
+  isKeySequence,
+  keysLeft,
+  PAUSE_MS,
+  TONE_MS,
+} from "../../src/audio/dtmf.ts";
 import { decodeMulaw, encodeMulaw, FRAME_BYTES, mulawMs } from "../../src/audio/g711.ts";
 import { fliteVoice } from "../../src/testing/voice.ts";
 
@@ -105,6 +114,27 @@ test("a sequence lasts as long as its keys, their gaps and its pauses", () => {
     }),
   );
   expect(dtmfSequence("1")).toHaveLength((160 + 80) * 8);
+});
+
+test("a sequence that was stopped goes on with what was not recognised: no key is lost, none is pressed twice", () => {
+  const digits = fc.array(fc.constantFrom(...KEYS, "w"), { minLength: 1, maxLength: 8 }).map((all) => all.join(""));
+  const timings = fc.record({
+    durationMs: fc.integer({ min: 60, max: 200 }),
+    gapMs: fc.integer({ min: 40, max: 120 }),
+  });
+  fc.assert(
+    fc.property(digits, timings, fc.nat(7), fc.constantFrom(0, 10, 60), (text, timing, index, intoMs) => {
+      const at = index % text.length;
+      const heardMs = mulawMs(dtmfSequence(text.slice(0, at), timing).length) + intoMs;
+      const left = keysLeft(text, heardMs, timing);
+      expect(left).toBe(text.slice(intoMs === 60 && text[at] !== "w" ? at + 1 : at));
+      const first = decodeMulaw(dtmfSequence(text, timing).subarray(0, heardMs * 8));
+      const rest = decodeMulaw(dtmfSequence(left, timing));
+      expect(heard(line([first, 40, rest, 40]))).toBe(text.replaceAll("w", ""));
+    }),
+  );
+  expect(keysLeft("12", 480)).toBe("");
+  expect(keysLeft("", 0)).toBe("");
 });
 
 test("what is on no keypad makes no sound", () => {
