@@ -81,7 +81,7 @@ describe("doctor", () => {
     const found = await findings({ accounts: { default: account() } });
     expect(complaints(found)).toEqual([]);
     expect(found.map(({ check }) => check).sort()).toEqual(
-      ["carrier", "configuration", "engine", "pairing", "port", "public_url", "store", "workspace"].sort(),
+      ["carrier", "clips", "configuration", "engine", "pairing", "port", "public_url", "store", "workspace"].sort(),
     );
     expect(model.requests.map(({ path }) => path)).toEqual(["/v1/models/gpt-realtime-2.1"]);
   });

@@ -7,13 +7,10 @@ import type { AccountStatus, Finding } from "../http/doors.ts";
 import type { Listener } from "../http/listener.ts";
 import type { Store } from "../stores/store.ts";
 
-/** An account, with the clips that its callers hear when the model cannot speak. */
-export type Examined = Account & { readonly clips?: Clips };
-
 /** What `doctor` looks at. */
 export interface Patient {
   readonly settings: VoiceSettings;
-  readonly accounts: readonly Examined[];
+  readonly accounts: readonly Account[];
   readonly statuses: readonly AccountStatus[];
   readonly listener: Listener | undefined;
   readonly store: Store;
@@ -94,7 +91,7 @@ async function checkStore({ store, settings }: Patient): Promise<Finding> {
   }
 }
 
-async function examineAccount(account: Examined, host: Host): Promise<readonly Finding[]> {
+async function examineAccount(account: Account, host: Host): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(PROBE_MS);
   return Promise.all([
     probe("carrier", account, () => account.carrier.probe(signal)),
