@@ -1,0 +1,47 @@
+import type { BridgeOrder, Door, FromBridge, ToBridge, Usage } from "../messages.ts";
+
+/** A bridge that takes calls. */
+export interface RunningBridge {
+  readonly port: number;
+  readonly door: Door;
+  /** How many listeners it holds on things that outlive a call. */
+  listeners?(): number;
+  stop(): Promise<void>;
+}
+
+/** Makes this process the bridge's own: it is started, asked and stopped over its parent's channel. */
+export function serveBridge(start: (order: BridgeOrder) => Promise<RunningBridge>): void {
+  let bridge: RunningBridge | undefined;
+  const tell = (message: FromBridge) => void process.send?.(message);
+  process.on("message", (order: ToBridge) => {
+    if (order.type === "start") {
+      void start(order).then((running) => {
+        bridge = running;
+        tell({ type: "ready", port: running.port, door: running.door });
+      });
+    } else if (order.type === "usage") {
+      if (order.collect) globalThis.gc?.();
+      tell({ type: "usage", usage: usage(bridge) });
+    } else {
+      void bridge?.stop().then(() => process.exit(0));
+    }
+  });
+  // Without its parent nobody would ever stop it.
+  process.on("disconnect", () => process.exit(1));
+}
+
+// --- Internal helpers ---
+
+function usage(bridge: RunningBridge | undefined): Usage {
+  const { user, system } = process.cpuUsage();
+  const handles: Record<string, number> = {};
+  for (const name of process.getActiveResourcesInfo()) handles[name] = (handles[name] ?? 0) + 1;
+  const own = process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
+  return {
+    cpuMicros: user + system,
+    atMs: performance.now(),
+    rssBytes: process.memoryUsage.rss(),
+    handles,
+    listeners: own + (bridge?.listeners?.() ?? 0),
+  };
+}

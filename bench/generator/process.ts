@@ -1,0 +1,36 @@
+/** The load generator's process: both ends of every call. Orders and results travel over its parent's channel. */
+import type { FromGenerator, RunResult, ToGenerator } from "../messages.ts";
+import { Exchange, makeSounds } from "./exchange.ts";
+import { runChurn, runLoad } from "./load.ts";
+import { Schedule } from "./schedule.ts";
+import { openServers } from "./servers.ts";
+
+const sounds = makeSounds();
+let exchange: Exchange | undefined;
+const servers = await openServers(() => exchange);
+
+const tell = (message: FromGenerator) => void process.send?.(message);
+
+async function run(order: Exclude<ToGenerator, { type: "stop" }>): Promise<RunResult> {
+  const schedule = new Schedule();
+  exchange = new Exchange(schedule, sounds, order.type === "load" ? order.spelling : "usual");
+  try {
+    if (order.type === "churn") return await runChurn(order, exchange);
+    return await runLoad(order, exchange, (is) => tell({ type: "window", is }));
+  } finally {
+    schedule.clear();
+  }
+}
+
+process.on("message", (order: ToGenerator) => {
+  if (order.type === "stop") {
+    void servers.close().then(() => process.disconnect());
+    return;
+  }
+  run(order).then(
+    (result) => tell({ type: "result", result }),
+    (error: unknown) =>
+      tell({ type: "failed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  );
+});
+tell({ type: "listening", port: servers.port });

@@ -1,0 +1,174 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type {
+  BridgeName,
+  BridgeOrder,
+  Door,
+  FromBridge,
+  FromGenerator,
+  RunResult,
+  ToBridge,
+  ToGenerator,
+  Usage,
+} from "./messages.ts";
+
+/** The core of bridges, and the core of the load generator. */
+const CORES = { bridge: 0, generator: 1 };
+const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 10_000;
+
+/** Whether processes can be pinned here, and if not why. */
+export function whyNotPinned(): string | undefined {
+  if (availableParallelism() < 2) return "this machine has one core";
+  if (spawnSync("taskset", ["--version"]).error) return "there is no taskset";
+  return undefined;
+}
+
+interface Start {
+  readonly core: number;
+  readonly script: string;
+  readonly nodeOptions?: readonly string[];
+}
+
+function start({ core, script, nodeOptions = [] }: Start): ChildProcess {
+  const node = [
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    ...nodeOptions,
+    fileURLToPath(new URL(script, import.meta.url)),
+  ];
+  const [command, ...args] = whyNotPinned() === undefined ? ["taskset", "-c", String(core), ...node] : node;
+  // What a bridge prints is not part of the report.
+  return spawn(command as string, args, {
+    stdio: ["ignore", process.stderr, process.stderr, "ipc"],
+    env: { ...process.env, OPENAI_AGENTS_DISABLE_TRACING: "1", NODE_ENV: "production" },
+  });
+}
+
+/** The next message of a kind. @throws Error the process ends, says that it failed, or takes too long */
+async function answer<Message extends { type: string }, Type extends Message["type"]>(
+  child: ChildProcess,
+  type: Type,
+  withinMs: number,
+): Promise<Extract<Message, { type: Type }>> {
+  const limit = AbortSignal.timeout(withinMs);
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      child.off("message", onMessage);
+      child.off("exit", onExit);
+      limit.removeEventListener("abort", onLimit);
+    };
+    const onMessage = (message: unknown) => {
+      const { type: got } = message as Message;
+      if (got !== type && got !== "failed") return;
+      settle();
+      if (got === type) resolve(message as Extract<Message, { type: Type }>);
+      else reject(new Error((message as unknown as { message: string }).message));
+    };
+    const onExit = (code: number | null) => {
+      settle();
+      reject(new Error(`A process of the benchmark ended with code ${code}.`));
+    };
+    const onLimit = () => {
+      settle();
+      reject(new Error(`A process of the benchmark did not say "${type}" within ${withinMs / 1000} s.`));
+    };
+    child.on("message", onMessage);
+    child.on("exit", onExit);
+    limit.addEventListener("abort", onLimit);
+  });
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN_MS);
+  if (child.connected) child.send({ type: "stop" });
+  await gone;
+  clearTimeout(timer);
+}
+
+/** A bridge in a process of its own. */
+export interface BridgeProcess {
+  readonly name: BridgeName;
+  readonly port: number;
+  readonly door: Door;
+  /** `collect`: after a collection of garbage. */
+  usage(collect?: boolean): Promise<Usage>;
+  stop(): Promise<void>;
+}
+
+export async function startBridge(
+  name: BridgeName,
+  order: Omit<BridgeOrder, "type">,
+  nodeOptions: readonly string[] = [],
+): Promise<BridgeProcess> {
+  const child = start({ core: CORES.bridge, script: `bridges/${name}.ts`, nodeOptions });
+  const send = (message: ToBridge) => child.send(message);
+  const ready = answer<FromBridge, "ready">(child, "ready", READY_WITHIN_MS);
+  send({ type: "start", ...order });
+  try {
+    const { port, door } = await ready;
+    return {
+      name,
+      port,
+      door,
+      async usage(collect = false) {
+        const told = answer<FromBridge, "usage">(child, "usage", READY_WITHIN_MS);
+        send({ type: "usage", collect });
+        return (await told).usage;
+      },
+      stop: () => stopped(child),
+    };
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
+}
+
+/** The load generator in its own process. */
+export interface GeneratorProcess {
+  /** Port of the speech model and of Twilio's REST API. */
+  readonly modelPort: number;
+  /** Runs one load; `onWindow` is told when its window opens and closes. */
+  run(
+    order: Exclude<ToGenerator, { type: "stop" }>,
+    withinMs: number,
+    onWindow?: (is: "open" | "closed") => void,
+  ): Promise<RunResult>;
+  stop(): Promise<void>;
+}
+
+export async function startGenerator(): Promise<GeneratorProcess> {
+  const child = start({ core: CORES.generator, script: "generator/process.ts" });
+  const { port } = await answer<FromGenerator, "listening">(child, "listening", READY_WITHIN_MS);
+  return {
+    modelPort: port,
+    async run(order, withinMs, onWindow) {
+      const onMessage = (message: unknown) => {
+        const told = message as FromGenerator;
+        if (told.type === "window") onWindow?.(told.is);
+      };
+      child.on("message", onMessage);
+      try {
+        const told = answer<FromGenerator, "result">(child, "result", withinMs);
+        child.send(order);
+        return (await told).result;
+      } finally {
+        child.off("message", onMessage);
+      }
+    },
+    stop: () => stopped(child),
+  };
+}
+
+/** Builds the package into `folder`, as it is published but for its declarations. Resolves to its main module. */
+export async function buildPlugin(folder: string): Promise<string> {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const tsup = `${root}node_modules/tsup/dist/cli-default.js`;
+  await promisify(execFile)(process.execPath, [tsup, "--silent", "--no-dts", "--out-dir", folder], { cwd: root });
+  return `${folder}/index.js`;
+}
