@@ -1,4 +1,7 @@
-import type { EngineSession } from "../engines/engine.ts";
+import type { EngineEvents, EngineSession } from "../engines/engine.ts";
+
+/** Tells an event as if a session had. */
+export type Tell = <Name extends keyof EngineEvents>(event: Name, ...payload: EngineEvents[Name]) => void;
 
 /** A response of a link that runs. */
 export interface RunningResponse {
@@ -22,7 +25,6 @@ export interface OpenTurn {
 /** One session of a line, with the books of what it has begun and not finished. */
 export class Link {
   readonly session: EngineSession;
-  readonly openedAtMs: number;
   /** Where its input begins, in milliseconds of the line's. */
   readonly inputStartMs: number;
   /** Items that it knows: its own, and those that it was told of. */
@@ -36,12 +38,11 @@ export class Link {
   /** Where the last finished turn of the caller ends in the line's input. */
   turnsEndMs: number;
 
-  constructor(session: EngineSession, at: { openedAtMs: number; inputStartMs: number; known: Iterable<string> }) {
+  constructor(session: EngineSession, inputStartMs: number, known: Iterable<string>) {
     this.session = session;
-    this.openedAtMs = at.openedAtMs;
-    this.inputStartMs = at.inputStartMs;
-    this.turnsEndMs = at.inputStartMs;
-    this.known = new Set(at.known);
+    this.inputStartMs = inputStartMs;
+    this.turnsEndMs = inputStartMs;
+    this.known = new Set(known);
     this.#keepBooks();
   }
 
@@ -51,9 +52,35 @@ export class Link {
     return running.size === 0 && turns.size === 0 && speech === undefined && session.pending.length === 0;
   }
 
-  /** Whether an item of the agent is this session's. */
-  owns(itemId: string): boolean {
-    return this.agentItems.has(itemId);
+  /** The caller's turns that wait for their words and for an answer. */
+  get unanswered(): OpenTurn[] {
+    return [...this.turns.values()].filter(({ answered }) => !answered);
+  }
+
+  /** Where the first of the caller's open turns begins. */
+  get turnsFromMs(): number | undefined {
+    const starts = [...this.turns.values()].map(({ fromMs }) => fromMs);
+    return starts.length === 0 ? undefined : Math.min(...starts);
+  }
+
+  /** Another session hears the unanswered turns once more, and tells of them under other ids. */
+  giveUpUnanswered(tell: Tell): void {
+    for (const [itemId, { answered }] of this.turns) {
+      if (answered) continue;
+      this.turns.delete(itemId);
+      tell("callerWordsFailed", { itemId });
+    }
+  }
+
+  /** Nothing more comes of what the session had begun. */
+  cutOff(tell: Tell): void {
+    for (const [responseId, { items }] of this.running) {
+      for (const itemId of items) if (!this.agentItems.get(itemId)) tell("audioDone", { responseId, itemId });
+      tell("responseEnded", { responseId, status: "incomplete" });
+    }
+    this.running.clear();
+    for (const itemId of this.turns.keys()) tell("callerWordsFailed", { itemId });
+    this.turns.clear();
   }
 
   #keepBooks(): void {

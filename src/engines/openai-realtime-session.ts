@@ -12,7 +12,15 @@ import { EngineUnreachableError, type VoiceError } from "../core/errors.ts";
 import type { EngineEvents, EngineFact, EnginePatch, EngineSession, PendingResponse, ResponseOrder } from "./engine.ts";
 import { scanAudioDelta, writeAppend } from "./openai-bytes.ts";
 import { isAccountRefused, isCrossing, refusal, responseFailure } from "./openai-errors.ts";
-import { orderOf, parseEvent, toStatus, toUsage, toWireItems, toWireResponse, toWireTool } from "./openai-wire.ts";
+import {
+  orderOf,
+  parseEvent,
+  toStatus,
+  toUsage,
+  toWireItems,
+  toWireResponse,
+  toWireTool,
+} from "./openai-realtime-wire.ts";
 import { ResponseSequencer } from "./response-sequencer.ts";
 
 /** Within this time an engine that lives has begun what it was asked for, and ended what was cancelled. */

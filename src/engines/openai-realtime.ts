@@ -5,7 +5,7 @@ import { EngineRefusedError, EngineUnreachableError, InvalidSignatureError } fro
 import type { Engine, EngineConfig, EngineSession, EngineWebhooks } from "./engine.ts";
 import { readRefusal, toVoiceError, unreachable } from "./openai-errors.ts";
 import { OpenAIRealtimeSession } from "./openai-realtime-session.ts";
-import { sessionConfig } from "./openai-wire.ts";
+import { sessionConfig } from "./openai-realtime-wire.ts";
 
 /** One account's use of OpenAI Realtime. */
 export interface OpenAIRealtimeOptions {
