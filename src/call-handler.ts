@@ -12,7 +12,7 @@ import type { VoiceContextManager } from "./context-manager.ts";
 import { type Call, callerNumber, summarise } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import type { EndReason } from "./core/events.ts";
-import type { EngineSession } from "./engines/engine.ts";
+import type { Engine, EngineFact, EngineSession } from "./engines/engine.ts";
 import type { CallerRef, Host } from "./hosts/host.ts";
 import type { VoiceSessionManager } from "./session-manager.ts";
 
@@ -51,7 +51,9 @@ export class VoiceCallHandler {
       emit,
       logger: host.logger,
       tools: () => this.#tools(journal.call),
-      openSession: (signal) => this.#openSession(account, journal.call, signal),
+      openers: [account.engine, ...account.fallbackEngines].map(
+        (engine) => (heard, signal) => this.#openSession(engine, account, journal.call, heard, signal),
+      ),
       onMediaClosed: (how) => void finaliser.mediaEnded(live(), how),
       onLeave: ({ reason, said, error }) => {
         if (error) emit("error", error, summarise(journal.call, clock.now()));
@@ -66,7 +68,13 @@ export class VoiceCallHandler {
     await finishAfterwards(journal, { host, clock, signal, writeNote: (call) => this.#writeNote(call, account) });
   }
 
-  async #openSession(account: Account, call: Call, signal: AbortSignal): Promise<EngineSession> {
+  async #openSession(
+    engine: Engine,
+    account: Account,
+    call: Call,
+    heard: readonly EngineFact[],
+    signal: AbortSignal,
+  ): Promise<EngineSession> {
     const { sessions, contexts, host } = this.#parts;
     const number = callerNumber(call);
     const [route, history] = await Promise.all([
@@ -94,8 +102,8 @@ export class VoiceCallHandler {
       used: context.used,
     });
     const { turns, persona } = account;
-    return account.engine.open(
-      { instructions: context.instructions, tools, turns, language: persona.language },
+    return engine.open(
+      { instructions: context.instructions, tools, turns, language: persona.language, history: heard },
       signal,
     );
   }

@@ -66,6 +66,8 @@ export interface VoiceConfig {
             };
         /** Which model talks. Default: "gpt-realtime-2.1". */
         model?: string;
+        /** Models that talk when that one refuses or cannot be had, best first. Default: []. */
+        fallbackModels?: string[];
         /** The voice that the model speaks with. Default: "marin". */
         voice?: string;
         /** How fast the model speaks, relative to its own pace. Default: 1. */
@@ -111,6 +113,11 @@ export interface VoiceConfig {
       transport?: "media-stream";
       /** Who decides when the agent speaks: this process, or the model's server. Default: "ours". */
       turns?: "ours" | "server";
+      /** How a caller interrupts. */
+      bargeIn?: {
+        /** So many milliseconds of a voice are heard before the agent falls silent; `turns: ours` only. Default: 60. */
+        minSpeechMs?: number;
+      };
       /** The OpenClaw agent behind the voice. Default: "main". */
       agentId?: string;
       /** Who may ring. Default: "allowlist". */

@@ -35,6 +35,10 @@ const engineSchema = z.strictObject({
   provider: z.literal("openai-realtime").default("openai-realtime").describe("Which kind of speech model talks."),
   apiKey: secret.describe("OpenAI's API key."),
   model: z.string().min(1).default("gpt-realtime-2.1").describe("Which model talks."),
+  fallbackModels: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Models that talk when that one refuses or cannot be had, best first."),
   voice: z.string().min(1).default("marin").describe("The voice that the model speaks with."),
   speed: z.number().min(0.25).max(1.5).default(1).describe("How fast the model speaks, relative to its own pace."),
   transcriptionModel: z
@@ -100,6 +104,17 @@ const accountSchema = z.strictObject({
     .enum(["ours", "server"])
     .default("ours")
     .describe("Who decides when the agent speaks: this process, or the model's server."),
+  bargeIn: z
+    .strictObject({
+      minSpeechMs: z
+        .int()
+        .min(20)
+        .max(1_000)
+        .default(60)
+        .describe("So many milliseconds of a voice are heard before the agent falls silent; `turns: ours` only."),
+    })
+    .prefault({})
+    .describe("How a caller interrupts."),
   agentId: z.string().min(1).default("main").describe("The OpenClaw agent behind the voice."),
   dmPolicy: z.enum(["disabled", "allowlist", "pairing", "open"]).default("allowlist").describe("Who may ring."),
   allowFrom: z

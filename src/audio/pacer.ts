@@ -49,9 +49,12 @@ export class Pacer {
     this.#pieceBytes = Math.round(pieceMs * 8);
   }
 
-  /** Whether anything waits to be sent. */
+  /** Whether anything waits that could be sent. */
   get waiting(): boolean {
-    return this.#queue.length > 0;
+    const last = this.#queue.length - 1;
+    return this.#queue.some(
+      ({ bytes, complete }, index) => bytes >= FRAME_BYTES || (bytes > 0 && (complete || index < last)),
+    );
   }
 
   /** When what was handed out has played, on the clock of `take`; in the past when nothing plays. */

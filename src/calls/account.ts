@@ -8,6 +8,8 @@ export interface Account extends AdmissionPolicy {
   readonly id: string;
   readonly carrier: Carrier;
   readonly engine: Engine;
+  /** Who speaks when the engine refuses for good or cannot be had, best first. */
+  readonly fallbackEngines: readonly Engine[];
   /** E.164; the first is the main one. */
   readonly numbers: readonly string[];
   readonly agentId: string;
@@ -18,6 +20,7 @@ export interface Account extends AdmissionPolicy {
     readonly language: string;
   };
   readonly turns: "ours" | "server";
+  readonly bargeIn: { readonly minSpeechMs: number };
   /** What is played when the model cannot speak; absent where nothing was rendered. */
   readonly clips?: Clips;
   readonly timeZone: string;

@@ -1,12 +1,15 @@
 import { dtmfSequence } from "../audio/dtmf.ts";
 import type { MediaLeg } from "../carriers/carrier.ts";
 import { callerNumber, summarise } from "../core/call.ts";
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
 import type { VoiceError } from "../core/errors.ts";
 import type { EndReason, VoiceEvents } from "../core/events.ts";
-import type { EngineSession, ResponseCause } from "../engines/engine.ts";
+import type { ResponseCause } from "../engines/engine.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Account } from "./account.ts";
+import type { ClipName } from "./clips.ts";
+import { EngineLine } from "./engine-line.ts";
+import type { OpenSession } from "./engine-line-opening.ts";
 import { Floor } from "./floor.ts";
 import type { CallJournal } from "./journal.ts";
 import { KeyCollector, type KeyEntry, type KeyRequest, keyNote } from "./key-collector.ts";
@@ -14,7 +17,7 @@ import { MediaBridge } from "./media-bridge.ts";
 import type { ItemPlayout } from "./playout.ts";
 import { Scribe } from "./scribe.ts";
 import type { Ticker } from "./ticker.ts";
-import { runTool, type VoiceTool } from "./tools.ts";
+import { RunningTools, type ToolRun, type VoiceTool } from "./tools.ts";
 import { EngineTurns, type TurnCommands, type TurnTaking } from "./turns.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -30,8 +33,8 @@ export interface ConversationParts {
   readonly ticker: Ticker;
   readonly logger: Logger;
   readonly emit: Emit;
-  /** Builds the context and opens the engine's session. */
-  readonly openSession: (signal: AbortSignal) => Promise<EngineSession>;
+  /** Opens a session that goes on from what was heard: one for each engine of the account, best first. */
+  readonly openers: readonly OpenSession[];
   /** The media connection is over. */
   readonly onMediaClosed: (how: "stopped" | "lost") => void;
   /** The conversation cannot go on. `said`: whether the caller has been told. */
@@ -43,6 +46,8 @@ const ASK_IF_THERE =
   "The caller has said nothing for a while. Ask in one short sentence, in the language of the conversation, whether they are still there.";
 /** Marks sounds of our own among the model's items. */
 const OURS = "ours:";
+/** A call that is to end with a sentence ends after so long, heard or not. */
+const LAST_WORDS_WITHIN_MS = 8_000;
 
 /**
  * One call's talk: owner of the greeting, of the answers and of the interruption. It has a phone side and a model side,
@@ -55,17 +60,18 @@ export class Conversation {
   readonly #turns: TurnTaking;
   readonly #waiting: Waiting;
   readonly #keys: KeyCollector;
-  /** The tools that run, by the ids of their calls. */
-  readonly #running = new Map<string, AbortController>();
+  readonly #tools: RunningTools;
   readonly #over = new AbortController();
-  #session: EngineSession | undefined;
+  /** The model, once it is there; it stays the same over all its sessions. */
+  #session: EngineLine | undefined;
+  readonly #line: EngineLine;
   #opening: Promise<void> | undefined;
   #answeredAtMs: number | undefined;
   /** `asked` until its first sound is heard; a greeting that nobody heard is given again. */
   #greeting: "due" | "asked" | "given" = "due";
   #sounds = 0;
   /** What happens once a sound of ours has been heard. */
-  #afterwards: { readonly itemId: string; readonly act: () => void } | undefined;
+  #afterwards: { readonly itemId: string; readonly act: () => void; readonly timer: Timer } | undefined;
 
   constructor(parts: ConversationParts) {
     this.#parts = parts;
@@ -85,6 +91,10 @@ export class Conversation {
       onTick: (nowMs) => this.#tick(nowMs),
     });
     this.#turns = this.#makeTurns();
+    const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
+    this.#tools = new RunningTools({ ...parts, facts, signal: this.#over.signal });
+    this.#line = new EngineLine({ openers: parts.openers, clock, history: () => this.#scribe.history() });
+    this.#hearEngine(this.#line);
     const { clips, limits } = parts.account;
     this.#waiting = new Waiting({
       silence: this.#bridge.silence,
@@ -92,10 +102,8 @@ export class Conversation {
       idle: { promptMs: limits.idlePromptSeconds * 1000, endMs: limits.idleEndSeconds * 1000 },
       commands: {
         play: ({ audio, text }) => this.#play(audio, text),
-        abortTools: () => {
-          for (const tool of this.#running.values()) tool.abort(new Error("The tool took too long."));
-        },
-        askIfThere: () => this.#session?.respond({ cause: "idle", instructions: ASK_IF_THERE }),
+        abortTools: () => this.#tools.abort(),
+        askIfThere: () => this.#askIfThere(),
         leave: (reason, said) => this.#leave(reason, said),
       },
     });
@@ -160,28 +168,29 @@ export class Conversation {
   close(): { longestSilenceMs: number } {
     this.#over.abort(new Error("The call is over."));
     this.#keys.close();
+    this.#afterwards?.timer.stop();
     const endedAtMs = this.#bridge.legClosedAtMs ?? this.#parts.clock.now();
     const longestSilenceMs = this.#answeredAtMs === undefined ? 0 : this.#bridge.silence.longestMs(endedAtMs);
     for (const item of this.#bridge.close()) this.#heard(item, true);
-    this.#session?.close();
+    this.#line.close();
     return { longestSilenceMs };
   }
 
   async #open(): Promise<void> {
-    const session = await this.#parts.openSession(this.#over.signal);
-    if (this.#over.signal.aborted) {
-      session.close();
-      throw this.#over.signal.reason;
-    }
-    this.#session = session;
-    this.#waiting.engineThere(this.#parts.clock.now());
-    this.#parts.journal.note({ type: "engine.opened", sessionId: session.id, model: session.model });
-    this.#hearEngine(session);
-    this.#bridge.attachSession(session);
+    await this.#line.open(this.#over.signal);
+    this.#over.signal.throwIfAborted();
+    this.#session = this.#line;
+    this.#opened(this.#line.id, this.#line.model);
+    this.#bridge.attachSession(this.#line);
     this.#greet();
   }
 
-  #hearEngine(session: EngineSession): void {
+  #opened(sessionId: string, model: string): void {
+    this.#waiting.engineThere(this.#parts.clock.now());
+    this.#parts.journal.note({ type: "engine.opened", sessionId, model });
+  }
+
+  #hearEngine(session: EngineLine): void {
     const { journal, emit, clock } = this.#parts;
     session.on("audio", ({ itemId, audio }) => {
       this.#waiting.answerCame(clock.now());
@@ -217,12 +226,20 @@ export class Conversation {
     });
     session.on("responseEnded", ({ responseId, status, usage }) => {
       journal.note({ type: "response.ended", responseId, status, ...(usage && { usage }) });
-      if (status !== "failed") this.#waiting.answerCame(clock.now());
+      this.#bridge.agentDone();
+      // One that was stopped may end after the next was ordered.
+      if (status === "completed" || status === "incomplete") this.#waiting.answerCame(clock.now());
       const { costUsd } = this.#summary();
       if (usage && costUsd !== undefined) emit("costChanged", costUsd, this.#summary());
     });
     session.on("toolCalled", (call) => void this.#tool(session, call));
     session.on("fault", (error) => journal.note({ type: "fault.noted", code: error.code, message: error.message }));
+    session.on("lost", ({ error }) => {
+      this.#waiting.engineAway(clock.now());
+      journal.note({ type: "engine.closed", reason: error.message });
+    });
+    session.on("restored", ({ sessionId, model }) => this.#opened(sessionId, model));
+    session.on("rolledOver", ({ sessionId, model }) => this.#opened(sessionId, model));
     session.on("closed", ({ reason, error }) => {
       journal.note({ type: "engine.closed", reason });
       if (error && !this.#over.signal.aborted) this.#leave("engine_error", this.#apologise(), error);
@@ -249,7 +266,8 @@ export class Conversation {
         journal.note({ type: "speech.stopped", speaker: "caller" });
       },
     };
-    return this.#parts.account.turns === "ours" ? new Floor(commands) : new EngineTurns(commands);
+    const { turns, bargeIn } = this.#parts.account;
+    return turns === "ours" ? new Floor(commands, bargeIn) : new EngineTurns(commands);
   }
 
   #tick(nowMs: number): void {
@@ -297,13 +315,8 @@ export class Conversation {
   /** The caller speaks: the agent falls silent, and the model learns what of its words was heard. */
   #interrupt(): void {
     const session = this.#session;
-    const spoke = this.#bridge.agentSpeaks;
     session?.stop();
     this.#waiting.answerCame(this.#parts.clock.now());
-    if (!spoke) {
-      if (this.#greeting === "asked") this.#greeting = "due";
-      return;
-    }
     const cuts = this.#bridge.interrupt();
     if (this.#greeting === "asked") this.#greeting = cuts.some(({ heardMs }) => heardMs > 0) ? "given" : "due";
     for (const cut of cuts) {
@@ -323,19 +336,17 @@ export class Conversation {
   #heard(item: ItemPlayout, cut: boolean): void {
     if (this.#greeting === "asked" && item.heardMs > 0) this.#greeting = "given";
     this.#scribe.agentHeard(item, cut);
-    if (item.itemId === this.#afterwards?.itemId && !this.#over.signal.aborted) this.#afterwards.act();
+    if (item.itemId === this.#afterwards?.itemId && !this.#over.signal.aborted) {
+      this.#afterwards.timer.stop();
+      this.#afterwards.act();
+    }
   }
 
-  async #tool(session: EngineSession, run: { toolCallId: string; name: string; argumentsJson: string }): Promise<void> {
-    const { journal, clock, logger, tools, emit } = this.#parts;
-    const abort = new AbortController();
-    this.#running.set(run.toolCallId, abort);
+  async #tool(session: EngineLine, run: ToolRun): Promise<void> {
+    const { clock, emit } = this.#parts;
     this.#waiting.toolStarted(clock.now());
     emit("toolCalled", { toolCallId: run.toolCallId, name: run.name }, this.#summary());
-    const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
-    const signal = AbortSignal.any([this.#over.signal, abort.signal]);
-    const output = await runTool(run, { tools: tools(), journal, clock, logger, facts, signal });
-    this.#running.delete(run.toolCallId);
+    const output = await this.#tools.run(run);
     this.#waiting.toolFinished(clock.now());
     if (this.#over.signal.aborted) return;
     this.#waiting.answerDue(clock.now());
@@ -351,20 +362,33 @@ export class Conversation {
     this.#keys.pressed(digit);
   }
 
-  /** Says that we cannot go on. Whether there was a way to say it. */
-  #apologise(): boolean {
-    const clip = this.#parts.account.clips?.get("apology");
+  #askIfThere(): void {
+    if (this.#session) this.#session.respond({ cause: "idle", instructions: ASK_IF_THERE });
+    else this.#playClip("still-there");
+  }
+
+  /** Plays a clip. Says whether there is one, and anybody to hear it. */
+  #playClip(name: ClipName): boolean {
+    const clip = this.#parts.account.clips?.get(name);
     if (!clip || !this.#bridge.hasLeg) return false;
-    this.#bridge.interrupt();
     this.#play(clip.audio, clip.text);
     return true;
   }
 
+  /** The model is gone for good: says that we cannot go on. Whether there was a way to say it. */
+  #apologise(): boolean {
+    for (const cut of this.#bridge.interrupt()) this.#heard(cut, true);
+    return this.#playClip("apology");
+  }
+
   /** Ends the call; not before what was just said has been heard. */
   #leave(reason: EndReason, said: boolean, error?: VoiceError): void {
+    if (this.#afterwards) return;
     const act = () => this.#parts.onLeave({ reason, said, ...(error && { error }) });
-    if (said) this.#afterwards = { itemId: `${OURS}${this.#sounds}`, act };
-    else act();
+    const itemId = said ? `${OURS}${this.#sounds}` : "";
+    this.#afterwards = { itemId, act, timer: this.#parts.clock.after(said ? LAST_WORDS_WITHIN_MS : 0, act) };
+    this.#line.stop();
+    this.#line.hold(true);
   }
 
   #summary() {

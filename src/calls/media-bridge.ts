@@ -130,6 +130,16 @@ export class MediaBridge {
     this.#pacer.finish(itemId);
   }
 
+  /** The engine produces nothing more of what it has begun. */
+  agentDone(): void {
+    for (const itemId of this.#playout.completeAll()) this.#pacer.finish(itemId);
+  }
+
+  /** Whether the caller hears nothing although the engine has not produced all of an item. */
+  get starved(): boolean {
+    return this.#playout.producing && !this.agentSpeaks;
+  }
+
   /** Plays a whole sound of ours behind what is there already. */
   play(itemId: string, audio: Uint8Array): void {
     this.#playout.produced(itemId, audio.length);
@@ -156,7 +166,8 @@ export class MediaBridge {
 
   /** Silences the agent at once, for good. Says what of each unfinished item was heard. */
   interrupt(): ItemPlayout[] {
-    const playback = this.#pacer.held ? this.#playback.at(this.#parts.clock.now()) : this.#silence();
+    const sounds = !this.#pacer.held && this.agentSpeaks;
+    const playback = sounds ? this.#silence() : this.#playback.at(this.#parts.clock.now());
     this.#pacer.clear(playback);
     return this.#taken(this.#playout.takeAll(playback));
   }

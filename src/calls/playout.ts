@@ -34,6 +34,19 @@ export class Playout {
     this.#item(itemId).complete = true;
   }
 
+  /** No more of any item will come. Says of which it was to come. */
+  completeAll(): string[] {
+    const open = [...this.#items.values()].filter(({ complete }) => !complete);
+    for (const item of open) item.complete = true;
+    return open.map(({ itemId }) => itemId);
+  }
+
+  /** Whether more of an item is to come. */
+  get producing(): boolean {
+    for (const { complete } of this.#items.values()) if (!complete) return true;
+    return false;
+  }
+
   /** Pieces were handed to the carrier. */
   sent(pieces: readonly Piece[]): void {
     for (const { itemId, audio, startsAtMs } of pieces) {

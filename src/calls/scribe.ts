@@ -2,8 +2,8 @@ import { summarise } from "../core/call.ts";
 import { type Clock, sleep } from "../core/clock.ts";
 import type { TranscriptEntry } from "../core/transcript.ts";
 import { heardText, withEntry } from "../core/transcript.ts";
-import type { EngineTurn } from "../engines/engine.ts";
 import type { Emit } from "./conversation.ts";
+import type { HeardTurn } from "./engine-line-opening.ts";
 import type { CallJournal } from "./journal.ts";
 import type { ItemPlayout } from "./playout.ts";
 
@@ -35,8 +35,8 @@ export class Scribe {
   }
 
   /** What was heard so far, as a model is told of it. */
-  history(): readonly EngineTurn[] {
-    return this.#entries.map(({ speaker, text }) => ({ speaker, text }));
+  history(): readonly HeardTurn[] {
+    return this.#entries;
   }
 
   /** Words of the agent, heard or not: the item's whole text so far. */

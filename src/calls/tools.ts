@@ -75,6 +75,33 @@ export async function runTool(run: ToolRun, parts: ToolRunnerParts): Promise<str
   return output;
 }
 
+/** The tools that run on one call. */
+export class RunningTools {
+  readonly #parts: Omit<ToolRunnerParts, "tools"> & { readonly tools: () => readonly VoiceTool[] };
+  readonly #running = new Set<AbortController>();
+
+  constructor(parts: Omit<ToolRunnerParts, "tools"> & { readonly tools: () => readonly VoiceTool[] }) {
+    this.#parts = parts;
+  }
+
+  /** Runs a tool; as `runTool` does. */
+  async run(run: ToolRun): Promise<string> {
+    const abort = new AbortController();
+    this.#running.add(abort);
+    const signal = AbortSignal.any([this.#parts.signal, abort.signal]);
+    try {
+      return await runTool(run, { ...this.#parts, tools: this.#parts.tools(), signal });
+    } finally {
+      this.#running.delete(abort);
+    }
+  }
+
+  /** Gives up whatever runs: each is answered as failed. */
+  abort(): void {
+    for (const running of this.#running) running.abort(new Error("The tool took too long."));
+  }
+}
+
 // --- Internal helpers ---
 
 function readArguments(json: string): Record<string, unknown> {

@@ -89,9 +89,11 @@ export class AccountBook {
     const path = `accounts.${id}`;
     const numbers = [config.number, ...config.moreNumbers];
     requireSecret(config.carrier.authToken, `${path}.carrier.authToken`);
-    const { webhookSecret, ...engine } = config.engine;
+    const { webhookSecret, fallbackModels, ...engine } = config.engine;
     const apiKey = requireSecret(engine.apiKey, `${path}.engine.apiKey`);
     const secret = webhookSecret && requireSecret(webhookSecret, `${path}.engine.webhookSecret`);
+    const engineOf = (model: string) =>
+      createEngine({ ...engine, model, apiKey, ...(secret && { webhookSecret: secret }) }, this.#clock);
     return {
       id,
       numbers,
@@ -101,10 +103,12 @@ export class AccountBook {
         numbers,
         clock: this.#clock,
       }),
-      engine: createEngine({ ...engine, apiKey, ...(secret && { webhookSecret: secret }) }, this.#clock),
+      engine: engineOf(engine.model),
+      fallbackEngines: fallbackModels.map(engineOf),
       agentId: config.agentId,
       persona: config.persona,
       turns: config.turns,
+      bargeIn: config.bargeIn,
       clips: new Clips({ language: config.persona.language, ...(config.clips && { folder: config.clips }) }),
       dmPolicy: config.dmPolicy,
       allowFrom: config.allowFrom,

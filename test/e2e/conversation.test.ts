@@ -77,7 +77,8 @@ test("a caller who speaks before the greeting is greeted once", async () => {
     "caller: How long are you open?",
     "agent: Until five.",
   ]);
-  expect(report.heardSegments).toHaveLength(2);
+  // A cue while the model thinks is short; words are not.
+  expect(report.heardSegments.filter(({ startMs, endMs }) => endMs - startMs > 500)).toHaveLength(2);
 });
 
 test("a question for the agent is consulted with a spoken filler first, and its answer is spoken", async () => {

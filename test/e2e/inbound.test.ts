@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { CLIP_TEXTS } from "../../src/calls/clips.ts";
 import { ruleMind } from "../../src/testing/speech-model/index.ts";
 import { post } from "./carrier-post.ts";
 import { ANN, BOB, GREETING, OUR_NUMBER, types, worlds } from "./world.ts";
@@ -78,13 +79,38 @@ test("an engine that needs more than 800 ms is waited for: the caller is connect
   expect(await ending).toMatchObject({ endReason: "caller_hangup", words: [`agent: ${GREETING}`] });
 });
 
-test("an engine that dies in mid-call is apologised for aloud, and the call ends as engine_error", async () => {
+test("an engine that dies in mid-call is replaced by a new session, and the talk goes on", async () => {
   const ours = await world({ mind });
   ours.model.faults.dropAfterMs = 4_000;
   const ending = ours.nextEnd();
-  const report = await ours.phones.ring({ from: ANN, to: OUR_NUMBER }).ended;
-  expect(report.twiml.at(-1)).toContain("I cannot talk right now");
-  expect(await ending).toMatchObject({ endReason: "engine_error", words: [`agent: ${GREETING}`] });
+  const report = await ours.phones.ring({
+    from: ANN,
+    to: OUR_NUMBER,
+    script: async (line) => {
+      await line.hearReply();
+      const second = ours.model.nextSession();
+      delete ours.model.faults.dropAfterMs;
+      await second;
+      await line.say("Are you there?");
+      await line.hearReply();
+    },
+  }).ended;
+  expect(report.status).toBe("completed");
+  expect(await ending).toMatchObject({ endReason: "caller_hangup" });
+});
+
+test("an engine that is gone for good in mid-call is apologised for aloud, and the call ends as engine_error", async () => {
+  const ours = await world({ mind });
+  ours.model.faults.dropAfterMs = 4_000;
+  const ending = ours.nextEnd();
+  const first = ours.model.nextSession();
+  const call = ours.phones.ring({ from: ANN, to: OUR_NUMBER });
+  await first;
+  ours.model.faults.refuseUpgrade = { status: 401, code: "invalid_api_key" };
+  await call.ended;
+  const { endReason, words } = await ending;
+  expect(endReason).toBe("engine_error");
+  expect(words).toEqual([`agent: ${GREETING}`, `agent: ${CLIP_TEXTS.apology}`]);
 });
 
 test("a call that lasts too long is told so, and ends as max_duration", async () => {

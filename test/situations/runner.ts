@@ -1,0 +1,97 @@
+import type { Account } from "../../src/calls/account.ts";
+import { Conversation } from "../../src/calls/conversation.ts";
+import { CallJournal } from "../../src/calls/journal.ts";
+import { Ticker } from "../../src/calls/ticker.ts";
+import { silentLogger } from "../../src/logger.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+import { handClock } from "../calls/clock.ts";
+import { Line, type Run } from "./line.ts";
+import { Model } from "./model.ts";
+import { random } from "./random.ts";
+import type { Situation } from "./situation.ts";
+
+/** What is left of a call once it is over. */
+export interface Played {
+  /** Both ends as they sounded: the caller left, the agent right. WAV. */
+  readonly tape: Buffer;
+  /** The agent's speech that was meant, and what of it sounded when. */
+  readonly speech: Buffer;
+  readonly runs: readonly Run[];
+  /** What the model was told that was heard of that speech; absent when it was said whole. */
+  readonly heardMs: number | undefined;
+  /** Why the model was asked to speak. */
+  readonly asked: readonly string[];
+  /** Timers that still run. */
+  readonly leftTimers: number;
+}
+
+/** How long a call is followed after all should have been said. */
+const AFTER_MS = 5_000;
+
+/** Holds one call on the clock's hand: a real conversation between a line and a model that follow the situation. */
+export async function play(situation: Situation): Promise<Played> {
+  const clock = handClock();
+  const store = memoryStore();
+  await store.start();
+  const over = new AbortController();
+  const journal = new CallJournal({
+    callId: "call_1",
+    store,
+    clock,
+    logger: silentLogger,
+    onDurable: () => {},
+    signal: over.signal,
+  });
+  const model = new Model({ clock, random: random(situation.seed), ...situation });
+  const line = new Line({ clock, random: random(situation.seed), ...situation });
+  const conversation = new Conversation({
+    account: ACCOUNT,
+    journal,
+    tools: () => [],
+    clock,
+    ticker: new Ticker(clock),
+    logger: silentLogger,
+    emit: () => {},
+    openers: [async () => model],
+    onMediaClosed: () => {},
+    onLeave: () => {},
+  });
+  await conversation.prepare();
+  conversation.attach(line, clock.now());
+  const itemId = situation.during === "greeting" ? "item_1" : "item_2";
+  const lastMs = Math.max(situation.untilMs, situation.fromMs + 9_000) + AFTER_MS;
+  for (let ms = 0; ms < lastMs && !isOver(situation, line, model, itemId); ms += 20) {
+    clock.pass(20);
+    if (ms % 1_000 === 0) await new Promise(setImmediate); // the journal writes
+  }
+  conversation.close();
+  over.abort();
+  await journal.flush();
+  return {
+    tape: line.tape(),
+    speech: model.items.get(itemId) ?? Buffer.alloc(0),
+    runs: line.runs,
+    heardMs: model.truncated.get(itemId),
+    asked: model.asked,
+    leftTimers: clock.running,
+  };
+}
+
+// --- Internal helpers ---
+
+/** What a conversation asks of its account. */
+const ACCOUNT = {
+  id: "default",
+  turns: "ours",
+  persona: { name: "Nia", instructions: "", greeting: "Hello.", language: "en" },
+  limits: { idlePromptSeconds: 600, idleEndSeconds: 600 },
+} as unknown as Account;
+
+/** A call in which nothing more can happen need not be followed to its end. */
+function isOver({ expect, untilMs }: Situation, line: Line, model: Model, itemId: string): boolean {
+  const speech = model.items.get(itemId);
+  if (!speech || line.recordedMs < untilMs) return false;
+  const before = [...model.items].filter(([id]) => id < itemId).reduce((sum, [, audio]) => sum + audio.length, 0);
+  if (expect === "whole") return line.playedBytes >= before + speech.length + 160 && line.recordedMs > untilMs + 1_500;
+  return model.truncated.has(itemId) && line.recordedMs > untilMs + 4_000;
+}
