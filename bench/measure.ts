@@ -137,7 +137,15 @@ function summarise(plan: Plan, counted: readonly Run[][], odd: readonly Run[], v
   for (const name of plan.bridges) {
     const runs = runsOf(name);
     const faults = noFaults();
-    const counts = { calls: 0, callerBlocks: 0, agentBlocks: 0, responses: 0, bargeIns: 0, toolCalls: 0 };
+    const counts = {
+      calls: 0,
+      callerBlocks: 0,
+      agentBlocks: 0,
+      responses: 0,
+      bargeIns: 0,
+      toolCalls: 0,
+      clipBlocks: 0,
+    };
     const times = Object.fromEntries(TIMED.map((kind) => [kind, new Samples()])) as Record<Timed, Samples>;
     for (const { result } of [...runs, ...odd.filter(({ bridge }) => bridge === name)]) {
       addFaults(faults, result.faults);

@@ -1,6 +1,8 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { cp } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type {
@@ -170,5 +172,7 @@ export async function buildPlugin(folder: string): Promise<string> {
   const root = fileURLToPath(new URL("..", import.meta.url));
   const tsup = `${root}node_modules/tsup/dist/cli-default.js`;
   await promisify(execFile)(process.execPath, [tsup, "--silent", "--no-dts", "--out-dir", folder], { cwd: root });
-  return `${folder}/index.js`;
+  // The package has its clips beside `dist`.
+  await cp(`${root}clips`, join(folder, "../clips"), { recursive: true });
+  return join(folder, "index.js");
 }

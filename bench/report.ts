@@ -195,14 +195,14 @@ function plain(report: BridgeReport): object {
   };
 }
 
-const describeCounts = ({
-  callerBlocks,
-  agentBlocks,
-  responses,
-  bargeIns,
-  toolCalls,
-}: BridgeReport["counts"]): string =>
-  `${callerBlocks + agentBlocks} blocks, ${responses} answers heard, ${bargeIns} barge-ins, ${toolCalls} tool calls`;
+const describeCounts = (counts: BridgeReport["counts"]): string =>
+  [
+    `${counts.callerBlocks + counts.agentBlocks} blocks`,
+    `${counts.clipBlocks} of clips`,
+    `${counts.responses} answers heard`,
+    `${counts.bargeIns} barge-ins`,
+    `${counts.toolCalls} tool calls`,
+  ].join(", ");
 
 /** Three digits that matter. */
 function short(value: number | null | undefined): string {

@@ -23,6 +23,7 @@ export interface AnswerParts {
   readonly session: number;
   /** The response's number within its session. */
   readonly number: number;
+  readonly metadata: unknown;
   readonly lengthMs: number;
   readonly send: (event: WireEvent) => void;
   /** Sends the hot event, whose base64 is at hand. */
@@ -80,7 +81,7 @@ export class Answer implements Task {
 
   start(): void {
     const { schedule, pace, send } = this.#parts;
-    send({ type: "response.created", response: this.#snapshot("in_progress", [], null) });
+    send({ type: "response.created", response: this.#snapshot("in_progress", null) });
     this.#startedAtMs = schedule.now() + pace.thinkMs;
     schedule.at(this.#startedAtMs, this);
   }
@@ -128,7 +129,7 @@ export class Answer implements Task {
       send({ type: "conversation.item.done", previous_item_id: null, item });
       send({ type: "response.output_item.done", response_id, output_index, item });
     }
-    send({ type: "response.done", response: this.#snapshot(status, this.#sentBlocks > 0 ? [item] : [], details) });
+    send({ type: "response.done", response: this.#snapshot(status, details, this.#sentBlocks > 0 ? item : undefined) });
     send({
       type: "rate_limits.updated",
       rate_limits: [{ name: "tokens", limit: 40_000, remaining: 39_000, reset_seconds: 1.5 }],
@@ -157,20 +158,27 @@ export class Answer implements Task {
     return { id: this.ids.item_id, object: "realtime.item", type: "message", status, role: "assistant", content };
   }
 
-  #snapshot(status: string, output: readonly object[], details: object | null): object {
-    const isRunning = status === "in_progress";
-    return responseBody(this.ids.response_id, status, output, details, isRunning ? null : usageOf(this.producedMs));
+  #snapshot(status: string, details: object | null, item?: object): object {
+    const id = this.ids.response_id;
+    const { metadata } = this.#parts;
+    const ended = status !== "in_progress" && { output: item ? [item] : [], usage: usageOf(this.producedMs) };
+    return responseBody({ id, status, metadata, details, ...ended });
   }
 }
 
+/** What a response has become. */
+export interface ResponseState {
+  readonly id: string;
+  readonly status: string;
+  /** As it came with `response.create`: clients know their response by it. */
+  readonly metadata: unknown;
+  readonly details?: object | null;
+  readonly output?: readonly object[];
+  readonly usage?: object;
+}
+
 /** A response as `response.created` and `response.done` show it. */
-export function responseBody(
-  id: string,
-  status: string,
-  output: readonly object[],
-  details: object | null,
-  usage: object | null,
-): object {
+export function responseBody({ id, status, metadata, details = null, output = [], usage }: ResponseState): object {
   return {
     object: "realtime.response",
     id,
@@ -181,8 +189,8 @@ export function responseBody(
     output_modalities: ["audio"],
     max_output_tokens: "inf",
     audio: { output: { format: { type: "audio/pcmu" }, voice: "marin" } },
-    usage,
-    metadata: null,
+    usage: usage ?? null,
+    metadata,
   };
 }
 

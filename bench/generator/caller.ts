@@ -100,7 +100,7 @@ export class Caller {
   /** The bridge throws away what has not played; the loudspeaker has not done so yet. */
   cleared(nowMs: number): void {
     const { loudspeaker } = this.#view;
-    if (loudspeaker.queuedMs(nowMs) === 0) return;
+    if (!loudspeaker.hasToPlay(nowMs)) return;
     const bargeIn = this.#bargeIn;
     const response = loudspeaker.playing?.response ?? 0;
     if (bargeIn?.response !== response) {

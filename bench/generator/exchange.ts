@@ -2,7 +2,7 @@ import { type FaultKind, MAX_SOURCES } from "../content.ts";
 import type { PhoneCall } from "./phone.ts";
 import type { Schedule } from "./schedule.ts";
 import type { ModelSession } from "./session.ts";
-import { roomTone, type Sound, speech } from "./sound.ts";
+import { clipFrames, roomTone, type Sound, speech } from "./sound.ts";
 import type { Spelling } from "./spelling.ts";
 import { Tally } from "./tally.ts";
 
@@ -11,9 +11,13 @@ export interface Sounds {
   readonly tone: Sound;
   readonly caller: Sound;
   readonly agent: Sound;
+  /** Frames that a bridge may play of its own. */
+  readonly clips: ReadonlySet<string>;
 }
 
-export const makeSounds = (): Sounds => ({ tone: roomTone(), caller: speech(120), agent: speech(210) });
+export async function makeSounds(): Promise<Sounds> {
+  return { tone: roomTone(), caller: speech(120), agent: speech(210), clips: await clipFrames() };
+}
 
 /** Everything of one run: both ends of every call, which find each other by what the sound says of itself. */
 export class Exchange {

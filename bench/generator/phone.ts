@@ -7,6 +7,7 @@ import type { Exchange } from "./exchange.ts";
 import { Loudspeaker } from "./loudspeaker.ts";
 import type { Task } from "./schedule.ts";
 import type { ModelSession } from "./session.ts";
+import { frameKey } from "./sound.ts";
 import { spell } from "./spelling.ts";
 
 /** A pause within an answer counts from this length on: below it nobody hears it. */
@@ -66,6 +67,11 @@ export class PhoneCall implements Task {
 
   get isLive(): boolean {
     return this.#isLive;
+  }
+
+  /** Whether it sends no more, because the run is about to end. */
+  get isQuiet(): boolean {
+    return this.#isQuiet;
   }
 
   /** The number of the last block that was sent. */
@@ -230,7 +236,10 @@ export class PhoneCall implements Task {
     const exchange = this.#exchange;
     const now = exchange.schedule.now();
     if (!block.read(scratch, at) || block.maker !== "agent") {
-      exchange.fault("agentGarbled");
+      if (exchange.sounds.clips.has(frameKey(scratch, at))) {
+        this.#loudspeaker.pushOther(now);
+        exchange.tally.counts.clipBlocks += 1;
+      } else exchange.fault("agentGarbled");
       return;
     }
     if (!this.session) exchange.linkCall(this, block.source);

@@ -5,7 +5,7 @@ import { runChurn, runLoad } from "./load.ts";
 import { Schedule } from "./schedule.ts";
 import { openServers } from "./servers.ts";
 
-const sounds = makeSounds();
+const sounds = await makeSounds();
 let exchange: Exchange | undefined;
 const servers = await openServers(() => exchange);
 

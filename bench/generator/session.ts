@@ -92,6 +92,8 @@ export class ModelSession {
 
   #closed(): void {
     this.#isOver = true;
+    // A call that goes on has lost its model.
+    if (this.#call?.isLive && !this.#call.isQuiet) this.#fault("callFailed");
     this.#exchange.sessionClosed(this);
   }
 
@@ -124,7 +126,7 @@ export class ModelSession {
         this.#update(event["session"] as Json, now);
         return;
       case "response.create":
-        this.#respond(event["event_id"] as string | undefined);
+        this.#respond(event);
         return;
       case "response.cancel":
         if (this.#active) this.#active.cancel("client_cancelled");
@@ -237,18 +239,20 @@ export class ModelSession {
       const usage = { type: "duration", seconds: 1 };
       this.#send({ type: `${name}.completed`, ...at, transcript: WORDS.join(""), usage });
     });
-    if (this.#serverTurns.create && !this.#active) this.#respond(undefined);
+    if (this.#serverTurns.create && !this.#active) this.#respond({});
   }
 
-  #respond(eventId: string | undefined): void {
+  /** Answers a `response.create`, or the model's own wish to speak. */
+  #respond({ event_id, response }: Json): void {
     if (this.#active) {
       const message = `Conversation already has an active response in progress: ${this.#active.ids.response_id}.`;
-      this.#refuse("conversation_already_has_active_response", message, { event_id: eventId });
+      this.#refuse("conversation_already_has_active_response", message, { event_id });
       return;
     }
     this.#responses += 1;
+    const metadata = (response as Json | undefined)?.["metadata"] ?? null;
     if (this.#hasTool && !this.#mustSpeak && this.#responses % TOOL_EVERY === 0) {
-      this.#callTool();
+      this.#callTool(metadata);
       return;
     }
     this.#mustSpeak = false;
@@ -259,6 +263,7 @@ export class ModelSession {
       voice: agentVoice,
       session: this.source,
       number: this.#responses,
+      metadata,
       lengthMs: this.#responses === 1 ? GREETING_MS : ANSWER_MS,
       send: (event) => this.#send(event),
       sendAudio: (ids, base64) => this.#sendAudio(ids, base64),
@@ -273,7 +278,7 @@ export class ModelSession {
   }
 
   /** A response that only calls the tool; its result is followed by another `response.create`. */
-  #callTool(): void {
+  #callTool(metadata: unknown): void {
     const id = `resp_tool_${this.number}_${this.#responses}`;
     const callId = `call_${this.number}_${this.#responses}`;
     const at = { response_id: id, item_id: `item_${callId}`, output_index: 0 };
@@ -292,14 +297,15 @@ export class ModelSession {
     this.#openTool = { callId, sinceMs: this.#exchange.schedule.now() };
     this.#mustSpeak = true;
     this.#exchange.tally.counts.toolCalls += 1;
-    this.#send({ type: "response.created", response: responseBody(id, "in_progress", [], null, null) });
+    this.#send({ type: "response.created", response: responseBody({ id, status: "in_progress", metadata }) });
     this.#send({ type: "response.output_item.added", response_id, output_index, item: item("in_progress", "") });
     this.#send({ type: "conversation.item.added", previous_item_id: null, item: item("in_progress", "") });
     this.#send({ type: "response.function_call_arguments.delta", ...at, call_id: callId, delta: given });
     this.#send({ type: "response.function_call_arguments.done", ...at, call_id: callId, name: TOOL, arguments: given });
     this.#send({ type: "conversation.item.done", previous_item_id: null, item: done });
     this.#send({ type: "response.output_item.done", response_id, output_index, item: done });
-    this.#send({ type: "response.done", response: responseBody(id, "completed", [done], null, usageOf(0)) });
+    const completed = responseBody({ id, status: "completed", metadata, output: [done], usage: usageOf(0) });
+    this.#send({ type: "response.done", response: completed });
   }
 
   #addItem(item: Json): void {

@@ -1,4 +1,7 @@
-import { encodeMulaw, FRAME_BYTES, SAMPLE_RATE } from "../../src/audio/g711.ts";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { encodeMulaw, FRAME_BYTES, MULAW_SILENCE, SAMPLE_RATE } from "../../src/audio/g711.ts";
 
 /** Sound as 160-byte µ-law blocks, repeated from the start when it is used up. */
 export type Sound = readonly Uint8Array[];
@@ -30,6 +33,23 @@ export function speech(pitchHz: number): Sound {
   }
   return blocks(samples);
 }
+
+/** Every frame of the clips that our plugin ships: what it plays of its own while somebody waits is no fault. */
+export async function clipFrames(): Promise<ReadonlySet<string>> {
+  const folder = fileURLToPath(new URL("../../clips/en", import.meta.url));
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".ulaw"));
+  const clips = await Promise.all(files.map((name) => readFile(join(folder, name))));
+  return new Set(
+    clips.flatMap((bytes) => {
+      const whole = Buffer.alloc(Math.ceil(bytes.length / FRAME_BYTES) * FRAME_BYTES, MULAW_SILENCE);
+      bytes.copy(whole);
+      return Array.from({ length: whole.length / FRAME_BYTES }, (_, i) => frameKey(whole, i * FRAME_BYTES));
+    }),
+  );
+}
+
+/** The frame at `at` as something that can be looked up. */
+export const frameKey = (bytes: Buffer, at: number): string => bytes.toString("latin1", at, at + FRAME_BYTES);
 
 // --- Internal helpers ---
 

@@ -33,7 +33,15 @@ export class Tally {
   >;
   measuring = false;
   /** What happened, so that a run in which nothing did cannot pass. */
-  readonly counts = { calls: 0, callerBlocks: 0, agentBlocks: 0, responses: 0, bargeIns: 0, toolCalls: 0 };
+  readonly counts = {
+    calls: 0,
+    callerBlocks: 0,
+    agentBlocks: 0,
+    responses: 0,
+    bargeIns: 0,
+    toolCalls: 0,
+    clipBlocks: 0,
+  };
 
   time(kind: Timed, ms: number): void {
     if (this.measuring) this.times[kind].add(ms);

@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { seenFaults } from "../../bench/content.ts";
+import { oneRun } from "../../bench/measure.ts";
+import { type GeneratorProcess, startGenerator } from "../../bench/processes.ts";
+
+const pluginModule = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
+/** Long enough for a greeting, a barge-in and the beginning of the next answer. */
+const PLAN = { calls: 2, warmSeconds: 0.1, windowSeconds: 4.5 };
+const [OURS, RAW] = [0, 1];
+let workDir = "";
+let generators: GeneratorProcess[] = [];
+
+beforeAll(async () => {
+  workDir = await mkdtemp(join(tmpdir(), "voice-bench-"));
+  generators = await Promise.all([startGenerator(), startGenerator()]);
+});
+
+afterAll(async () => {
+  await Promise.all(generators.map((generator) => generator.stop()));
+  await rm(workDir, { recursive: true, force: true });
+});
+
+const bench = (at: number) => ({
+  generator: generators[at] as GeneratorProcess,
+  workDir,
+  pluginModule,
+  say: () => {},
+});
+
+test("our plugin and the raw relay carry every block of two calls and a barge-in, in usual and in odd JSON", async () => {
+  const runs = await Promise.all([oneRun("ours", PLAN, "odd", bench(OURS)), oneRun("raw", PLAN, "usual", bench(RAW))]);
+  for (const { bridge, result, cpuMs, rssIdleMb } of runs) {
+    expect([bridge, seenFaults(result.faults)]).toEqual([bridge, {}]);
+    expect(result.counts).toMatchObject({ calls: 2, bargeIns: 1 });
+    expect(result.counts.callerBlocks).toBeGreaterThan(400);
+    expect(result.counts.agentBlocks).toBeGreaterThan(150);
+    for (const kind of ["callerToModel", "firstAudio", "clear", "truncateError", "setup"] as const) {
+      expect([bridge, kind, result.times[kind].length > 0]).toEqual([bridge, kind, true]);
+    }
+    expect(cpuMs).toBeGreaterThan(0);
+    expect(rssIdleMb).toBeGreaterThan(10);
+  }
+});
