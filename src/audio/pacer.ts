@@ -62,15 +62,15 @@ export class Pacer {
     return this.#playsUntilMs;
   }
 
-  /** Adds audio of an item behind what is there. */
+  /** Adds audio of an item behind what waits of it; a new item goes behind all others. */
   push(itemId: string, audio: Uint8Array): void {
-    let last = this.#queue.at(-1);
-    if (last?.itemId !== itemId) {
-      last = { itemId, chunks: [], bytes: 0, complete: false };
-      this.#queue.push(last);
+    let item = this.#queue.find((queued) => queued.itemId === itemId);
+    if (!item) {
+      item = { itemId, chunks: [], bytes: 0, complete: false };
+      this.#queue.push(item);
     }
-    last.chunks.push(audio);
-    last.bytes += audio.length;
+    item.chunks.push(audio);
+    item.bytes += audio.length;
   }
 
   /** Notes that an item is complete: its rest goes out although it fills no whole piece. */

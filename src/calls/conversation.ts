@@ -1,4 +1,3 @@
-import { dtmfSequence } from "../audio/dtmf.ts";
 import type { MediaLeg } from "../carriers/carrier.ts";
 import { callerNumber, summarise } from "../core/call.ts";
 import type { Clock, Timer } from "../core/clock.ts";
@@ -13,7 +12,9 @@ import type { OpenSession } from "./engine-line-opening.ts";
 import { Floor } from "./floor.ts";
 import type { CallJournal } from "./journal.ts";
 import { KeyCollector, type KeyEntry, type KeyRequest, keyNote } from "./key-collector.ts";
+import { KeyTones } from "./key-tones.ts";
 import { MediaBridge } from "./media-bridge.ts";
+import { ASK_IF_THERE } from "./phrases.ts";
 import type { ItemPlayout } from "./playout.ts";
 import { Scribe } from "./scribe.ts";
 import type { Ticker } from "./ticker.ts";
@@ -41,9 +42,6 @@ export interface ConversationParts {
   readonly onLeave: (why: { reason: EndReason; said: boolean; error?: VoiceError }) => void;
 }
 
-/** Asks a caller who says nothing whether they are there. */
-const ASK_IF_THERE =
-  "The caller has said nothing for a while. Ask in one short sentence, in the language of the conversation, whether they are still there.";
 /** Marks sounds of our own among the model's items. */
 const OURS = "ours:";
 /** A call that is to end with a sentence ends after so long, heard or not. */
@@ -60,6 +58,7 @@ export class Conversation {
   readonly #turns: TurnTaking;
   readonly #waiting: Waiting;
   readonly #keys: KeyCollector;
+  readonly #tones = new KeyTones((audio) => this.#play(audio, ""));
   readonly #tools: RunningTools;
   readonly #over = new AbortController();
   /** The model, once it is there; it stays the same over all its sessions. */
@@ -154,7 +153,7 @@ export class Conversation {
   /** Plays key tones on the line, behind what is being said. Says whether it can. @throws InvalidRequestError no such keys */
   sendDigits(digits: string, options?: { readonly durationMs?: number }): boolean {
     if (!this.#bridge.hasLeg) return false;
-    this.#play(dtmfSequence(digits, options), "");
+    this.#tones.send(digits, options);
     this.#parts.journal.note({ type: "dtmf.sent", digits });
     return true;
   }
@@ -270,8 +269,13 @@ export class Conversation {
     return turns === "ours" ? new Floor(commands, bargeIn) : new EngineTurns(commands);
   }
 
+  /** Whether words of ours sound or wait to; keys are none. */
+  get #agentTalks(): boolean {
+    return this.#bridge.sounds((itemId) => !this.#tones.has(itemId));
+  }
+
   #tick(nowMs: number): void {
-    this.#turns.agentSounds(this.#bridge.agentSpeaks, nowMs);
+    this.#turns.agentSounds(this.#agentTalks, nowMs);
     this.#turns.tick(nowMs);
     this.#waiting.tick(
       nowMs,
@@ -317,7 +321,8 @@ export class Conversation {
     const session = this.#session;
     session?.stop();
     this.#waiting.answerCame(this.#parts.clock.now());
-    const cuts = this.#bridge.interrupt();
+    const onlyKeys = this.#bridge.agentSpeaks && !this.#agentTalks;
+    const cuts = onlyKeys ? [] : this.#bridge.interrupt();
     if (this.#greeting === "asked") this.#greeting = cuts.some(({ heardMs }) => heardMs > 0) ? "given" : "due";
     for (const cut of cuts) {
       const { itemId, heardMs, producedMs } = cut;
@@ -336,6 +341,7 @@ export class Conversation {
   #heard(item: ItemPlayout, cut: boolean): void {
     if (this.#greeting === "asked" && item.heardMs > 0) this.#greeting = "given";
     this.#scribe.agentHeard(item, cut);
+    if (!this.#over.signal.aborted) this.#tones.over(item);
     if (item.itemId === this.#afterwards?.itemId && !this.#over.signal.aborted) {
       this.#afterwards.timer.stop();
       this.#afterwards.act();
@@ -358,7 +364,7 @@ export class Conversation {
     const shown = this.#keys.shown(digit);
     this.#parts.journal.note({ type: "dtmf.received", digit: shown });
     this.#parts.emit("dtmf", shown, this.#summary());
-    if (this.#bridge.agentSpeaks) this.#interrupt();
+    if (this.#agentTalks) this.#interrupt();
     this.#keys.pressed(digit);
   }
 

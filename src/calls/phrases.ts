@@ -8,3 +8,7 @@ export const PHRASES = {
   nobodyThere: "I do not hear you any more, so I will hang up now. Goodbye.",
   timeIsUp: "I am sorry, our time is up. Goodbye.",
 } as const;
+
+/** Has the model ask a caller who says nothing whether they are there. */
+export const ASK_IF_THERE =
+  "The caller has said nothing for a while. Ask in one short sentence, in the language of the conversation, whether they are still there.";

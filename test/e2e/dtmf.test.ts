@@ -80,7 +80,7 @@ test("case 36: keys are sound on the same stream, which goes on, as the call doe
   );
 });
 
-test("keys that are sent while the agent speaks cut nothing of its words", async () => {
+test("keys that are sent while the agent speaks follow its words and cut nothing", async () => {
   const ours = await world({ mind: listening, speed: 1 });
   const { report, call } = await ring(ours, async (line) => {
     await line.hearReply();
@@ -91,9 +91,45 @@ test("keys that are sent while the agent speaks cut nothing of its words", async
     await ours.plugin.sendDigits(callId, "5", { durationMs: 100 });
     await line.waitForQuiet(1_000);
   });
-  expect(keysHeard(report).map(({ key }) => key)).toEqual(["5"]);
+  const [{ key, atMs } = { key: "", atMs: 0 }, ...others] = keysHeard(report);
+  expect([key, others]).toEqual(["5", []]);
+  expect(atMs).toBeGreaterThan((report.heardSegments.at(-1)?.endMs ?? 0) - 300);
   expect(report.streamEvents.clears).toBe(0);
   expect(call.words.at(-1)).toBe(`agent: ${LONG}`);
+});
+
+test.each(["ours", "server"])(
+  "keys reach a machine while it speaks its menu, the first and the last: turns %s",
+  async (turns) => {
+    const ours = await world({ mind: ruleMind([]), speed: 1, account: { turns } });
+    const { report } = await ring(ours, async (line) => {
+      await line.hearReply();
+      const menu = line.say(
+        "For sales, press one. For support, press two. For all other questions, please hold the line.",
+      );
+      await line.pause(1_200);
+      await ours.plugin.sendDigits(await liveCall(ours), "2446");
+      await menu;
+      await line.waitForQuiet(1_000);
+    });
+    expect(keysHeard(report).map(({ key }) => key)).toEqual([..."2446"]);
+  },
+);
+
+test("keys behind words are pressed although the words are interrupted", async () => {
+  const ours = await world({ mind: listening, speed: 1 });
+  const { report, call } = await ring(ours, async (line) => {
+    await line.hearReply();
+    const callId = await liveCall(ours);
+    await line.say("What fruit do you have?");
+    await line.waitForSpeech();
+    await line.pause(1_000);
+    await ours.plugin.sendDigits(callId, "77#");
+    await line.say("For all other questions, please hold the line.");
+    await line.waitForQuiet(1_000);
+  });
+  expect(call.words.some((words) => /^agent: We have .* -$/.test(words))).toBe(true);
+  expect(keysHeard(report).map(({ key }) => key)).toEqual([..."77#"]);
 });
 
 test("keys that the caller presses reach the model as one entry, and are answered", async () => {
