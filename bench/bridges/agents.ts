@@ -5,7 +5,7 @@ import { TwilioRealtimeTransportLayer } from "@openai/agents-extensions";
 import { RealtimeAgent, RealtimeSession, tool } from "@openai/agents-realtime";
 import { WebSocketServer } from "ws";
 import { z } from "zod";
-import { TOOL } from "../generator/session.ts";
+import { TOOL } from "../generator/wire-events.ts";
 import { serveBridge } from "./process.ts";
 
 serveBridge(async ({ modelPort }) => {

@@ -3,7 +3,7 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as Package from "../../src/index.ts";
-import { TOOL } from "../generator/session.ts";
+import { TOOL } from "../generator/wire-events.ts";
 import { ACCOUNT } from "../messages.ts";
 import { serveBridge } from "./process.ts";
 

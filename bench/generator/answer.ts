@@ -2,6 +2,7 @@ import { FRAME_BYTES, FRAME_MS } from "../../src/audio/g711.ts";
 import { blockNumber, nameBlock } from "../content.ts";
 import type { Schedule, Task } from "./schedule.ts";
 import type { Sound } from "./sound.ts";
+import { responseBody, usageOf, type WireEvent } from "./wire-events.ts";
 
 /** How a response comes; milliseconds. */
 export interface Pace {
@@ -29,12 +30,6 @@ export interface AnswerParts {
   /** Sends the hot event, whose base64 is at hand. */
   readonly sendAudio: (ids: AnswerIds, base64: string) => void;
   readonly ended: () => void;
-}
-
-/** An event of the wire, before it has its id. */
-export interface WireEvent {
-  readonly type: string;
-  readonly [field: string]: unknown;
 }
 
 export interface AnswerIds {
@@ -164,50 +159,4 @@ export class Answer implements Task {
     const ended = status !== "in_progress" && { output: item ? [item] : [], usage: usageOf(this.producedMs) };
     return responseBody({ id, status, metadata, details, ...ended });
   }
-}
-
-/** What a response has become. */
-export interface ResponseState {
-  readonly id: string;
-  readonly status: string;
-  /** As it came with `response.create`: clients know their response by it. */
-  readonly metadata: unknown;
-  readonly details?: object | null;
-  readonly output?: readonly object[];
-  readonly usage?: object;
-}
-
-/** A response as `response.created` and `response.done` show it. */
-export function responseBody({ id, status, metadata, details = null, output = [], usage }: ResponseState): object {
-  return {
-    object: "realtime.response",
-    id,
-    status,
-    status_details: details,
-    output,
-    conversation_id: "conv_bench",
-    output_modalities: ["audio"],
-    max_output_tokens: "inf",
-    audio: { output: { format: { type: "audio/pcmu" }, voice: "marin" } },
-    usage: usage ?? null,
-    metadata,
-  };
-}
-
-/** Usage of a response that spoke for so long: 20 audio tokens a second. */
-export function usageOf(audioMs: number): object {
-  const output = { text_tokens: Math.round(audioMs / 200), audio_tokens: Math.ceil(audioMs / 50) };
-  return {
-    total_tokens: 720 + output.text_tokens + output.audio_tokens,
-    input_tokens: 720,
-    output_tokens: output.text_tokens + output.audio_tokens,
-    input_token_details: {
-      text_tokens: 600,
-      audio_tokens: 120,
-      image_tokens: 0,
-      cached_tokens: 512,
-      cached_tokens_details: { text_tokens: 512, audio_tokens: 0, image_tokens: 0 },
-    },
-    output_token_details: output,
-  };
 }

@@ -1,22 +1,31 @@
 import { FRAME_BYTES, FRAME_MS } from "../../src/audio/g711.ts";
 import { BlockReader, MAX_SOURCES, NAME_BYTES, OrderChecker } from "../content.ts";
 import type { WireSocket } from "../wire/socket.ts";
-import { Answer, type AnswerIds, type Pace, responseBody, usageOf, type WireEvent } from "./answer.ts";
+import { Answer, type AnswerIds, type Pace } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import type { PhoneCall } from "./phone.ts";
 import { spell } from "./spelling.ts";
+import {
+  callerItem,
+  sessionBody,
+  TOOL,
+  toolCallEvents,
+  transcriptEvents,
+  turnEvents,
+  type WireEvent,
+} from "./wire-events.ts";
 
 /** When the model's detector decides, in frames of 20 ms. */
 export const VAD = { speechFrames: 5, silenceFrames: 15 };
 const PACE: Pace = { burst: 5, deltaMs: 200, firstDeltaMs: 100, thinkMs: 100 };
 const GREETING_MS = 1_000;
 const ANSWER_MS = 4_000;
-/** The tool that the model calls before every fourth answer, where a bridge offers it. */
-export const TOOL = "opening_hours";
+/** Of so many responses one calls the tool first, where a bridge offers it. */
 const TOOL_EVERY = 4;
 /** A tool's result that takes longer is missing. */
 const TOOL_WITHIN_MS = 2_000;
-const WORDS = ["When are you ", "open on Sunday?"];
+/** From the end of a turn until its words are there. */
+const TRANSCRIBED_MS = 30;
 
 const APPEND_HEAD = Buffer.from('{"type":"input_audio_buffer.append","audio":"');
 const block = new BlockReader();
@@ -56,7 +65,7 @@ export class ModelSession {
     this.#exchange = exchange;
     this.#order = new OrderChecker(exchange.tally.faults, "caller", 1);
     socket.listen({ message: (payload) => this.#take(payload), closed: () => this.#closed() });
-    this.#send({ type: "session.created", session: this.#body([]) });
+    this.#send({ type: "session.created", session: sessionBody(this.number, []) });
   }
 
   get source(): number {
@@ -146,7 +155,7 @@ export class ModelSession {
         this.#send({ type: "input_audio_buffer.cleared" });
         return;
       case "conversation.item.retrieve":
-        this.#retrieve(itemId);
+        this.#send({ type: "conversation.item.retrieved", item: callerItem(itemId) });
         return;
       case "input_audio_buffer.commit":
         return;
@@ -168,7 +177,7 @@ export class ModelSession {
     }
     const tools = session["tools"] as readonly Json[] | undefined;
     if (tools) this.#hasTool = tools.some((tool) => tool["name"] === TOOL);
-    this.#send({ type: "session.updated", session: this.#body(tools ?? []) });
+    this.#send({ type: "session.updated", session: sessionBody(this.number, tools ?? []) });
   }
 
   #append(base64: string): void {
@@ -225,19 +234,10 @@ export class ModelSession {
 
   #speechStopped(): void {
     this.#callerSpeaks = false;
-    const item_id = this.#turnItem;
-    const content = [{ type: "input_audio", transcript: null }];
-    const item = { id: item_id, object: "realtime.item", type: "message", status: "completed", role: "user", content };
-    this.#send({ type: "input_audio_buffer.speech_stopped", audio_end_ms: this.#frames * FRAME_MS, item_id });
-    this.#send({ type: "input_audio_buffer.committed", previous_item_id: null, item_id });
-    this.#send({ type: "conversation.item.added", previous_item_id: null, item });
-    this.#send({ type: "conversation.item.done", previous_item_id: null, item });
-    this.#exchange.schedule.after(30, () => {
-      const at = { item_id, content_index: 0 };
-      const name = "conversation.item.input_audio_transcription";
-      for (const delta of WORDS) this.#send({ type: `${name}.delta`, ...at, delta });
-      const usage = { type: "duration", seconds: 1 };
-      this.#send({ type: `${name}.completed`, ...at, transcript: WORDS.join(""), usage });
+    const item = this.#turnItem;
+    for (const event of turnEvents(item, this.#frames * FRAME_MS)) this.#send(event);
+    this.#exchange.schedule.after(TRANSCRIBED_MS, () => {
+      for (const event of transcriptEvents(item)) this.#send(event);
     });
     if (this.#serverTurns.create && !this.#active) this.#respond({});
   }
@@ -279,33 +279,11 @@ export class ModelSession {
 
   /** A response that only calls the tool; its result is followed by another `response.create`. */
   #callTool(metadata: unknown): void {
-    const id = `resp_tool_${this.number}_${this.#responses}`;
-    const callId = `call_${this.number}_${this.#responses}`;
-    const at = { response_id: id, item_id: `item_${callId}`, output_index: 0 };
-    const given = JSON.stringify({ day: "Sunday/Monday" });
-    const item = (status: string, args: string) => ({
-      id: at.item_id,
-      object: "realtime.item",
-      type: "function_call",
-      status,
-      name: TOOL,
-      call_id: callId,
-      arguments: args,
-    });
-    const done = item("completed", given);
-    const { response_id, output_index } = at;
-    this.#openTool = { callId, sinceMs: this.#exchange.schedule.now() };
+    const tag = `${this.number}_${this.#responses}`;
+    this.#openTool = { callId: `call_${tag}`, sinceMs: this.#exchange.schedule.now() };
     this.#mustSpeak = true;
     this.#exchange.tally.counts.toolCalls += 1;
-    this.#send({ type: "response.created", response: responseBody({ id, status: "in_progress", metadata }) });
-    this.#send({ type: "response.output_item.added", response_id, output_index, item: item("in_progress", "") });
-    this.#send({ type: "conversation.item.added", previous_item_id: null, item: item("in_progress", "") });
-    this.#send({ type: "response.function_call_arguments.delta", ...at, call_id: callId, delta: given });
-    this.#send({ type: "response.function_call_arguments.done", ...at, call_id: callId, name: TOOL, arguments: given });
-    this.#send({ type: "conversation.item.done", previous_item_id: null, item: done });
-    this.#send({ type: "response.output_item.done", response_id, output_index, item: done });
-    const completed = responseBody({ id, status: "completed", metadata, output: [done], usage: usageOf(0) });
-    this.#send({ type: "response.done", response: completed });
+    for (const event of toolCallEvents(tag, metadata)) this.#send(event);
   }
 
   #addItem(item: Json): void {
@@ -314,12 +292,6 @@ export class ModelSession {
       this.#openTool = undefined;
     this.#send({ type: "conversation.item.added", previous_item_id: null, item: body });
     this.#send({ type: "conversation.item.done", previous_item_id: null, item: body });
-  }
-
-  #retrieve(itemId: string): void {
-    const content = [{ type: "input_audio", transcript: WORDS.join("") }];
-    const item = { id: itemId, object: "realtime.item", type: "message", status: "completed", role: "user", content };
-    this.#send({ type: "conversation.item.retrieved", item });
   }
 
   #truncate(itemId: string, audioEndMs: number, event: Json): void {
@@ -353,23 +325,6 @@ export class ModelSession {
 
   get #turnItem(): string {
     return `item_caller_${this.number}_${this.#callerTurns}`;
-  }
-
-  #body(tools: readonly Json[]): object {
-    const format = { type: "audio/pcmu" };
-    const turn_detection = { type: "server_vad", threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms: 500 };
-    return {
-      type: "realtime",
-      object: "realtime.session",
-      id: `sess_${this.number}`,
-      model: "gpt-realtime-2.1",
-      output_modalities: ["audio"],
-      instructions: "You answer the telephone.",
-      tools,
-      tool_choice: "auto",
-      max_output_tokens: "inf",
-      audio: { input: { format, turn_detection }, output: { format, voice: "marin", speed: 1 } },
-    };
   }
 
   #send({ type, ...rest }: WireEvent): void {
