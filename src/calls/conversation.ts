@@ -1,6 +1,6 @@
 import type { MediaLeg } from "../carriers/carrier.ts";
 import { callerNumber, summarise } from "../core/call.ts";
-import type { Clock, Timer } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { VoiceError } from "../core/errors.ts";
 import type { EndReason, VoiceEvents } from "../core/events.ts";
 import type { ResponseCause } from "../engines/engine.ts";
@@ -13,6 +13,7 @@ import { Floor } from "./floor.ts";
 import type { CallJournal } from "./journal.ts";
 import { KeyCollector, type KeyEntry, type KeyRequest, keyNote } from "./key-collector.ts";
 import { KeyTones } from "./key-tones.ts";
+import { type Leave, Leaving } from "./leaving.ts";
 import { MediaBridge } from "./media-bridge.ts";
 import { ASK_IF_THERE } from "./phrases.ts";
 import type { ItemPlayout } from "./playout.ts";
@@ -38,14 +39,12 @@ export interface ConversationParts {
   readonly openers: readonly OpenSession[];
   /** The media connection is over. */
   readonly onMediaClosed: (how: "stopped" | "lost") => void;
-  /** The conversation cannot go on. `said`: whether the caller has been told. */
-  readonly onLeave: (why: { reason: EndReason; said: boolean; error?: VoiceError }) => void;
+  /** The conversation cannot go on. */
+  readonly onLeave: (why: Leave) => void;
 }
 
 /** Marks sounds of our own among the model's items. */
 const OURS = "ours:";
-/** A call that is to end with a sentence ends after so long, heard or not. */
-const LAST_WORDS_WITHIN_MS = 8_000;
 
 /**
  * One call's talk: owner of the greeting, of the answers and of the interruption. It has a phone side and a model side,
@@ -57,6 +56,7 @@ export class Conversation {
   readonly #scribe: Scribe;
   readonly #turns: TurnTaking;
   readonly #waiting: Waiting;
+  readonly #leaving: Leaving;
   readonly #keys: KeyCollector;
   readonly #tones = new KeyTones((audio) => this.#play(audio, ""));
   readonly #tools: RunningTools;
@@ -69,8 +69,6 @@ export class Conversation {
   /** `asked` until its first sound is heard; a greeting that nobody heard is given again. */
   #greeting: "due" | "asked" | "given" = "due";
   #sounds = 0;
-  /** What happens once a sound of ours has been heard. */
-  #afterwards: { readonly itemId: string; readonly act: () => void; readonly timer: Timer } | undefined;
 
   constructor(parts: ConversationParts) {
     this.#parts = parts;
@@ -107,6 +105,7 @@ export class Conversation {
       },
     });
     this.#waiting.engineAway(clock.now());
+    this.#leaving = new Leaving(clock, parts.onLeave);
     this.#keys = new KeyCollector({ clock, onEntry: (entry) => this.instruct(keyNote(entry), true) });
   }
 
@@ -167,7 +166,7 @@ export class Conversation {
   close(): { longestSilenceMs: number } {
     this.#over.abort(new Error("The call is over."));
     this.#keys.close();
-    this.#afterwards?.timer.stop();
+    this.#leaving.stop();
     const endedAtMs = this.#bridge.legClosedAtMs ?? this.#parts.clock.now();
     const longestSilenceMs = this.#answeredAtMs === undefined ? 0 : this.#bridge.silence.longestMs(endedAtMs);
     for (const item of this.#bridge.close()) this.#heard(item, true);
@@ -342,10 +341,7 @@ export class Conversation {
     if (this.#greeting === "asked" && item.heardMs > 0) this.#greeting = "given";
     this.#scribe.agentHeard(item, cut);
     if (!this.#over.signal.aborted) this.#tones.over(item);
-    if (item.itemId === this.#afterwards?.itemId && !this.#over.signal.aborted) {
-      this.#afterwards.timer.stop();
-      this.#afterwards.act();
-    }
+    this.#leaving.over(item.itemId);
   }
 
   async #tool(session: EngineLine, run: ToolRun): Promise<void> {
@@ -389,10 +385,7 @@ export class Conversation {
 
   /** Ends the call; not before what was just said has been heard. */
   #leave(reason: EndReason, said: boolean, error?: VoiceError): void {
-    if (this.#afterwards) return;
-    const act = () => this.#parts.onLeave({ reason, said, ...(error && { error }) });
-    const itemId = said ? `${OURS}${this.#sounds}` : "";
-    this.#afterwards = { itemId, act, timer: this.#parts.clock.after(said ? LAST_WORDS_WITHIN_MS : 0, act) };
+    if (!this.#leaving.begin({ reason, said, ...(error && { error }) }, `${OURS}${this.#sounds}`)) return;
     this.#line.stop();
     this.#line.hold(true);
   }
