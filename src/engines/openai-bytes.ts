@@ -24,7 +24,7 @@ export function writeAppend(base64: Buffer): Buffer {
 }
 
 /**
- * Reads a `response.output_audio.delta` in compact JSON: its known keys in any order, each once, without escapes.
+ * Reads a `response.output_audio.delta` in compact JSON: its known keys in any order, without escapes.
  * `undefined`: another message, or an unusual spelling; parse it.
  */
 export function scanAudioDelta(message: Buffer): AudioDelta | undefined {
@@ -36,7 +36,7 @@ export function scanAudioDelta(message: Buffer): AudioDelta | undefined {
   let seen = 0;
   for (let at = 1; at < last; ) {
     const key = KEYS[message[at + 1] as number];
-    if (!key || seen & key.bit || !standsAt(message, key.spelling, at)) return undefined;
+    if (!key || !standsAt(message, key.spelling, at)) return undefined;
     seen |= key.bit;
     const start = at + key.spelling.length;
     const end = key.end(message, start);
@@ -124,7 +124,6 @@ function indexEnd(message: Buffer, at: number): number {
 /** The bytes of a base64 text; nothing when a character of it is none of the alphabet, as an escape would be. */
 function decode(message: Buffer, start: number, end: number): Buffer | undefined {
   const size = end - start;
-  if (size % 4 !== 0) return undefined;
   const padding = message[end - 2] === PADDING ? 2 : message[end - 1] === PADDING ? 1 : 0;
   const audio = Buffer.from(message.toString("latin1", start, end), "base64");
   return audio.length === (size / 4) * 3 - (size === 0 ? 0 : padding) ? audio : undefined;

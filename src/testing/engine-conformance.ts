@@ -1,8 +1,9 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../core/clock.ts";
 import type { Usage } from "../core/events.ts";
-import type { Engine, EngineConfig, EngineEvents, EngineSession } from "../engines/engine.ts";
+import type { Engine, EngineConfig } from "../engines/engine.ts";
 import { scriptEars, taughtVoice } from "./ears.ts";
+import { listen } from "./engine-listener.ts";
 import { dictatedVad, type Faults, ruleMind, type SpeechModel, startSpeechModel } from "./speech-model/index.ts";
 import { fliteVoice } from "./voice.ts";
 
@@ -173,22 +174,112 @@ export function engineConformance(make: EngineMaker): void {
       session.close();
     });
 
-    test("nothing begins to speak while the caller does", async () => {
+    test("nothing begins to be said while the session is held, whatever is asked for", async () => {
       const { session, server, log } = await talk();
-      server.dictateSpeechStarted(0);
-      await log.next("speechStarted");
+      session.hold(true);
       session.say("After you.", "say");
       session.sendAudio(Buffer.from(Buffer.alloc(1_600, 0x20).toString("base64"), "latin1"));
       await server.untilReceived("input_audio_buffer.append"); // whatever was sent before it has arrived
       expect(server.received.map(({ type }) => type)).not.toContain("response.create");
-      server.dictateSpeechStopped();
+      expect(session.pending).toEqual([{ order: { cause: "say", text: "After you." } }]);
+      session.hold(false);
       await log.next("responseEnded");
       expect(log.of("agentWords").at(-1)).toMatchObject({ text: "After you.", final: true });
+      expect(session.pending).toEqual([]);
+      session.close();
+    });
+
+    test("a turn that the engine did not notice is ended by us; where nothing was said that is no fault", async () => {
+      const { session, server, log } = await talk();
+      session.commitTurn();
+      expect(await log.next("noted")).toMatchObject({ code: expect.any(String) });
+      session.sendAudio(Buffer.from(Buffer.alloc(1_600, 0x20).toString("base64"), "latin1"));
+      server.dictateWords("Hello?");
+      session.commitTurn();
+      const { itemId } = await log.next("turnCommitted");
+      while (!log.of("callerWords").some(({ final }) => final)) await log.next("callerWords");
+      expect(log.of("callerWords").at(-1)).toEqual({ itemId, text: "Hello?", final: true });
+      expect(log.of("fault")).toEqual([]);
+      session.close();
+    });
+  });
+
+  describe("knowing", () => {
+    test("what was heard before is gone on with: it stands in the conversation when the session opens", async () => {
+      const { session, server, log } = await talk({
+        history: [
+          { speaker: "agent", text: "Good morning." },
+          { speaker: "caller", text: "Please look." },
+        ],
+      });
+      session.respond({ cause: "turn" });
+      await log.next("toolCalled");
+      expect(server.transcript.slice(0, 2)).toEqual([
+        { role: "assistant", text: "Good morning." },
+        { role: "user", text: "Please look." },
+      ]);
+      session.close();
+    });
+
+    test("what happened elsewhere is remembered, and what is instructed is known: neither is spoken, nothing is cut", async () => {
+      const { session, server, log } = await talk();
+      session.say("A sentence that goes on for a while, and that nobody cuts.", "greeting");
+      await log.next("audio");
+      session.remember([{ name: "look_up", argumentsJson: '{"what":1}', output: "7" }]);
+      session.remember([{ speaker: "caller", text: "I pressed 5." }]);
+      session.instruct("From now on, be brief.");
+      expect(await log.next("responseEnded")).toMatchObject({ status: "completed" });
+      await server.untilReceived(({ item }) => (item as { role?: string } | undefined)?.role === "system");
+      const [call, result] = server.items.filter(({ type }) => type !== "message");
+      expect(call).toMatchObject({ type: "function_call", name: "look_up", arguments: '{"what":1}' });
+      expect(result).toMatchObject({ type: "function_call_output", output: "7", callId: call?.callId });
+      expect(server.transcript.slice(1)).toEqual([
+        { role: "user", text: "I pressed 5." },
+        { role: "system", text: "From now on, be brief." },
+      ]);
+      expect(log.of("responseStarted")).toHaveLength(1);
       session.close();
     });
   });
 
   describe("staying right", () => {
+    test("case 10: a cut or a cancel that comes too late is noted, is no fault, and what follows is heard", async () => {
+      const { session, server, log } = await talk();
+      session.say("This will be cut by two at once.", "greeting");
+      await log.next("responseEnded");
+      const itemId = log.of("audioDone")[0]?.itemId ?? "";
+      const cut = { type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: 100 };
+      server.receive(JSON.stringify(cut));
+      session.truncate(itemId, 500);
+      expect(await log.next("noted")).toMatchObject({ message: expect.stringContaining("already shorter than") });
+      session.truncate(itemId, 0);
+      session.truncate(itemId, 0);
+      expect(await log.next("noted")).toMatchObject({ message: expect.stringContaining("does not exist") });
+      session.say("This is cancelled by the engine itself.", "say");
+      await log.next("audio");
+      server.receive(JSON.stringify({ type: "response.cancel" }));
+      session.stop();
+      expect(await log.next("noted")).toMatchObject({ code: "response_cancel_not_active" });
+      expect(await log.next("responseEnded")).toMatchObject({ status: "cancelled" });
+      const before = log.of("audio").length;
+      session.say("And this is heard.", "say");
+      expect(await log.next("responseEnded")).toMatchObject({ status: "completed" });
+      expect(log.of("audio").length).toBeGreaterThan(before);
+      expect(log.of("fault")).toEqual([]);
+      session.close();
+    });
+
+    test("late pieces of a response that the engine began by itself are not told either, once it was stopped", async () => {
+      const { session, server, log } = await talk({ turns: "server" });
+      server.receive(JSON.stringify({ type: "response.create" }));
+      await log.next("audio");
+      session.stop();
+      const told = [log.of("audio").length, log.of("agentWords").length, log.of("audioDone").length];
+      expect(await log.next("responseEnded")).toMatchObject({ status: "cancelled" });
+      expect([log.of("audio").length, log.of("agentWords").length, log.of("audioDone").length]).toEqual(told);
+      session.close();
+    });
+
     test("an update changes what it names and never the audio formats", async () => {
       const { session, server } = await talk();
       session.update({ instructions: "Now you are brief.", tools: [] });
@@ -253,56 +344,6 @@ export function engineConformance(make: EngineMaker): void {
 }
 
 // --- Internal helpers ---
-
-const EVENTS = [
-  "audio",
-  "audioDone",
-  "speechStarted",
-  "speechStopped",
-  "turnCommitted",
-  "callerWords",
-  "agentWords",
-  "responseStarted",
-  "responseEnded",
-  "toolCalled",
-  "fault",
-  "closed",
-] as const;
-type Heard = (typeof EVENTS)[number];
-
-interface EventLog {
-  /** All so far. */
-  of<Name extends Heard>(name: Name): EngineEvents[Name][0][];
-  /** The next that nobody has taken. */
-  next<Name extends Heard>(name: Name): Promise<EngineEvents[Name][0]>;
-}
-
-function listen(session: EngineSession): EventLog {
-  const all = new Map<Heard, unknown[]>();
-  const taken = new Map<Heard, number>();
-  let wake: (() => void)[] = [];
-  for (const name of EVENTS) {
-    all.set(name, []);
-    session.on(name, (payload: unknown) => {
-      all.get(name)?.push(payload);
-      for (const each of wake.splice(0)) each();
-    });
-  }
-  const of = (name: Heard) => all.get(name) as never;
-  return {
-    of,
-    async next(name) {
-      const index = taken.get(name) ?? 0;
-      taken.set(name, index + 1);
-      while ((all.get(name)?.length ?? 0) <= index) {
-        await new Promise<void>((resolve) => {
-          wake = [...wake, resolve];
-        });
-      }
-      return all.get(name)?.[index] as never;
-    },
-  };
-}
 
 function usageTokens(usage: Usage | undefined): number {
   return (usage?.outputAudioTokens ?? 0) * (usage?.inputTextTokens ?? 0);
