@@ -1,73 +1,118 @@
-import { FRAME_BYTES, MULAW_TO_LINEAR } from "./g711.ts";
+import { DECIMATION, EchoEar } from "./echo-ear.ts";
+import { FRAME_BYTES, FRAME_MS, MULAW_TO_LINEAR } from "./g711.ts";
 
 /** What one frame of the caller sounded like. One object is reused from frame to frame. */
 export interface Hearing {
-  /** RMS of the frame, our own echo taken off, relative to full scale. */
-  readonly levelDbfs: number;
+  /** RMS of the frame, relative to full scale. */
+  levelDbfs: number;
   /** RMS of what sounds all the time on this line. */
-  readonly floorDbfs: number;
-  /** How much of a voice this frame is: 0 nothing, 0.5 a sound that speech may begin with, 1 voiced and near. */
-  readonly speechLike: number;
-  /** Whether something voiced sounds, though perhaps far away or hardly above the floor. */
-  readonly faint: boolean;
+  floorDbfs: number;
+  /** Whether it stands out of the floor and is not our own voice coming back. */
+  sounds: boolean;
+  /** Whether it has a pitch, as vowels have. */
+  voiced: boolean;
+  /** Whether it is neither voiced nor a hiss: several tones or voices at once, a rumble. Speech has little of it. */
+  murky: boolean;
+  /** Whether it is as loud as whoever holds the telephone; so is everything before they have spoken. */
+  near: boolean;
+  /** 0 to 1: how much it asks for attention. A vowel does; a hiss, with which speech may begin, does by half. */
+  speechLike: number;
 }
 
 /** Nothing below is speech on a telephone line. */
 const LEAST_DBFS = -47;
 /** Speech stands out of the floor by so much. */
 const MARGIN_DB = 9;
+/** Speech stands out by so much of a sound that was judged to be none. */
+const MARGIN_OVER_IGNORED_DB = 4;
+/** By which such a judgement fades, a second. */
+const IGNORED_FALLS_DB = 1.5;
 /** Another voice in the room is so much quieter than whoever holds the telephone. */
 const NEAR_DB = 9;
+/** After so much of the agent without an echo none is expected. */
+const ECHO_FREE_MS = 1_500;
 const QUIETEST_DBFS = -70;
 /** The floor is the least level of so many pieces of `FLOOR_PIECE_FRAMES`. */
 const FLOOR_PIECES = 8;
 const FLOOR_PIECE_FRAMES = 12;
-/** Samples a second after decimation: pitch and its harmonics are left. */
-const DECIMATION = 4;
 const LOW_FRAME = FRAME_BYTES / DECIMATION;
 /** Pitch periods of voices, 71 to 400 Hz, in decimated samples. */
 const SHORTEST_PERIOD = 5;
 const LONGEST_PERIOD = 28;
-const VOICED = 0.55;
+const VOICED = 0.5;
+/** A vowel has at least so much of its power below 1 kHz; white noise has an eighth. */
+const LOW_SHARE = 0.35;
 
 /**
- * A local ear on every caller frame: how loud, how far above what sounds all the time, and whether it is a voice.
- * It knows nothing of words; it is there to notice within three frames that somebody may have begun to speak.
+ * A local ear on every caller frame: how loud, how far above what sounds all the time, whether it is a voice, and
+ * whether it is ours. It knows nothing of words; it is there to notice within three frames that somebody may have
+ * begun to speak.
  */
 export class SpeechMeter {
-  readonly #hearing = { levelDbfs: QUIETEST_DBFS, floorDbfs: QUIETEST_DBFS, speechLike: 0, faint: false };
+  readonly #hearing: Hearing = {
+    levelDbfs: QUIETEST_DBFS,
+    floorDbfs: QUIETEST_DBFS,
+    sounds: false,
+    voiced: false,
+    murky: false,
+    near: false,
+    speechLike: 0,
+  };
+  readonly #echo = new EchoEar();
   /** The newest two frames, decimated. */
   readonly #low = new Float32Array(2 * LOW_FRAME);
-  readonly #minima = new Float32Array(FLOOR_PIECES).fill(QUIETEST_DBFS);
+  readonly #newest = this.#low.subarray(LOW_FRAME);
+  readonly #minima = new Float32Array(FLOOR_PIECES);
   #piece = 0;
   #pieceFrames = 0;
   #pieceMinimum = 0;
-  #smoothDbfs = QUIETEST_DBFS;
+  #smoothDbfs: number | undefined;
+  #lowShare = 0;
   #callerDbfs: number | undefined;
+  /** How much of the agent has played, while nothing came back. */
+  #echoFreeMs = 0;
+  #ignoredDbfs = QUIETEST_DBFS;
 
   /** Hears 20 ms of the caller, which ended at `endedAtMs`. The answer is valid until the next frame. */
-  hear(frame: Uint8Array, _endedAtMs: number): Hearing {
+  hear(frame: Uint8Array, endedAtMs: number): Readonly<Hearing> {
     const level = this.#take(frame);
+    this.#echo.hears(this.#newest);
     const floor = this.#track(level);
+    this.#ignoredDbfs -= (IGNORED_FALLS_DB * FRAME_MS) / 1_000;
     const hearing = this.#hearing;
     hearing.levelDbfs = level;
     hearing.floorDbfs = floor;
-    hearing.speechLike = 0;
-    hearing.faint = false;
-    if (level < Math.max(floor + MARGIN_DB / 2, LEAST_DBFS)) return hearing;
-    const voiced = this.#voicing() > VOICED;
-    hearing.faint = voiced;
-    if (level < floor + MARGIN_DB) return hearing;
-    if (this.#callerDbfs !== undefined && level < this.#callerDbfs - NEAR_DB) return hearing;
-    hearing.speechLike = voiced ? 1 : 0.5;
+    hearing.sounds = level > Math.max(floor + MARGIN_DB, LEAST_DBFS) && !this.#echo.explains(endedAtMs, LOW_FRAME);
+    hearing.voiced = hearing.sounds && this.#lowShare > LOW_SHARE && this.#voicing() > VOICED;
+    hearing.murky = hearing.sounds && !hearing.voiced && this.#lowShare > LOW_SHARE;
+    hearing.near = hearing.sounds && (this.#callerDbfs === undefined || level > this.#callerDbfs - NEAR_DB);
+    if (!hearing.sounds && this.#echo.isDue(endedAtMs)) this.#echoFreeMs += FRAME_MS;
+    const asks = hearing.near && level > this.#ignoredDbfs + MARGIN_OVER_IGNORED_DB;
+    hearing.speechLike = asks ? (hearing.voiced ? 1 : 0.5) : 0;
     return hearing;
   }
 
+  /** Whether it is still unknown if, and how, our own voice comes back on this line. */
+  get echoUnknown(): boolean {
+    return !this.#echo.known && this.#echoFreeMs < ECHO_FREE_MS;
+  }
+
+  /** Whether what was heard last is our own voice. To be asked before anything is made of it. */
+  isOurs(endedAtMs: number): boolean {
+    const ours = this.#echo.isOurs(endedAtMs);
+    if (ours) this.#echoFreeMs = 0;
+    return ours;
+  }
+
   /** What plays at the caller's ear from `startsAtMs` on, and may come back as an echo. */
-  agentPlays(_audio: Uint8Array, _startsAtMs: number): void {}
+  agentPlays(audio: Uint8Array, startsAtMs: number): void {
+    this.#echo.plays(audio, startsAtMs);
+  }
 
   /** What was to play after `nowMs` does not. */
-  cleared(_nowMs: number): void {}
+  cleared(nowMs: number): void {
+    this.#echo.cleared(nowMs);
+  }
 
   /** Takes note of how loud the caller's own speech was, once words have proved that it was theirs. */
   callerSpoke(loudnessDbfs: number): void {
@@ -75,10 +120,17 @@ export class SpeechMeter {
       this.#callerDbfs === undefined ? loudnessDbfs : this.#callerDbfs + (loudnessDbfs - this.#callerDbfs) / 3;
   }
 
+  /** What sounds at `levelDbfs` was judged to be no speech: for a while only what is louder asks for attention. */
+  ignore(levelDbfs: number): void {
+    this.#ignoredDbfs = levelDbfs;
+  }
+
+  /** Decimates a frame. Says how loud it is. */
   #take(frame: Uint8Array): number {
     const low = this.#low;
     low.copyWithin(0, LOW_FRAME);
     let power = 0;
+    let lowPower = 0;
     for (let out = 0, at = 0; out < LOW_FRAME; out++) {
       let sum = 0;
       for (let i = 0; i < DECIMATION; i++, at++) {
@@ -87,13 +139,17 @@ export class SpeechMeter {
         power += sample * sample;
       }
       low[LOW_FRAME + out] = sum;
+      lowPower += sum * sum;
     }
+    this.#lowShare = lowPower / DECIMATION / (power + 1);
     return Math.max(QUIETEST_DBFS, 10 * Math.log10(power / FRAME_BYTES / 32_768 ** 2 + 1e-9));
   }
 
+  /** The least of the last two seconds: pauses between words show it, and what lasts becomes it. */
   #track(level: number): number {
-    this.#smoothDbfs += (level - this.#smoothDbfs) / 2;
-    this.#pieceMinimum = this.#pieceFrames === 0 ? this.#smoothDbfs : Math.min(this.#pieceMinimum, this.#smoothDbfs);
+    const smooth = this.#smoothDbfs === undefined ? level : (this.#smoothDbfs + level) / 2;
+    this.#smoothDbfs = smooth;
+    this.#pieceMinimum = this.#pieceFrames === 0 ? smooth : Math.min(this.#pieceMinimum, smooth);
     this.#pieceFrames += 1;
     this.#minima[this.#piece] = this.#pieceMinimum;
     if (this.#pieceFrames === FLOOR_PIECE_FRAMES) {

@@ -6,6 +6,25 @@ const WORDS = new Set(
     "ja jaja jo genau klar gut sí si claro vale bueno oui ouais bien voilà exact va certo esatto sim tá pois tak da hai sou un",
   ].flatMap((line) => line.split(" ")),
 );
+/** Signs of more than one word, each of which says something alone. */
+const PHRASES = new Set([
+  "i see",
+  "i know",
+  "got it",
+  "of course",
+  "all right",
+  "makes sense",
+  "that makes sense",
+  "very good",
+  "go on",
+  "d'accord",
+  "ah so",
+  "alles klar",
+  "ya veo",
+  "de acuerdo",
+  "va bene",
+  "ho capito",
+]);
 /** More words than that are an utterance, whatever they are. */
 const MOST_WORDS = 3;
 
@@ -18,6 +37,7 @@ export function weigh(text: string): "nothing" | "back-channel" | "words" {
   const spoken = text.toLowerCase().replaceAll(/\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|♪[^♪]*♪?/g, " ");
   const words = spoken.match(/[\p{L}\p{N}][\p{L}\p{M}\p{N}'’-]*/gu) ?? [];
   if (words.length === 0) return "nothing";
+  if (PHRASES.has(words.join(" "))) return "back-channel";
   return words.length <= MOST_WORDS && words.every(isSign) ? "back-channel" : "words";
 }
 

@@ -1,6 +1,7 @@
 import { FRAME_MS } from "../audio/g711.ts";
-import { SpeechMeter } from "../audio/speech-meter.ts";
+import { type Hearing, SpeechMeter } from "../audio/speech-meter.ts";
 import { weigh } from "./back-channel.ts";
+import { Sound } from "./sound.ts";
 
 /** What the floor has done. Every `pause` is followed by one `resume` or `yieldFloor`. */
 export interface FloorCommands {
@@ -25,17 +26,15 @@ export interface FloorCommands {
 export interface FloorSettings {
   /** So much of a voice is heard before the agent pauses. */
   readonly minSpeechMs: number;
-  /** The agent goes on so long after a sound that nobody but us noticed. */
+  /** The agent goes on so long after a sound that is too short or too strange for words. */
   readonly resumeAfterMs: number;
   /** A sound of this length that the engine noticed as well may be words: its transcript is waited for. */
   readonly mayBeWordsMs: number;
-  /** How long after the sound its transcript is waited for. */
+  /** How long after the sound, or after its turn was made, its transcript is waited for. */
   readonly wordsWithinMs: number;
-  /** So much of a voice near the telephone can be nothing but somebody who wants to speak. */
+  /** A sound that is like speech for so long, and that the engine noticed, needs no transcript. */
   readonly surelyMs: number;
-  /** So much of a voice is a turn, though the engine missed it… */
-  readonly missedSpeechMs: number;
-  /** …once it has been quiet for so long. */
+  /** What the engine missed is a turn once it has been quiet for so long. */
   readonly missedQuietMs: number;
   /** The engine still takes a caller for speaking whom we have not heard for so long: their turn is ended. */
   readonly stuckQuietMs: number;
@@ -47,40 +46,33 @@ export const FLOOR_DEFAULTS: FloorSettings = {
   mayBeWordsMs: 350,
   wordsWithinMs: 1_300,
   surelyMs: 1_200,
-  missedSpeechMs: 500,
   missedQuietMs: 900,
   stuckQuietMs: 4_000,
 };
 
 /** Evidence that suffices when the engine has noticed somebody as well. */
 const SUPPORTED_SPEECH_MS = 30;
+/** Added while it is unknown whether our own voice comes back. */
+const ECHO_DOUBT_MS = 40;
 /** Shorter gaps belong to the sound around them. */
 const GAP_MS = 200;
 /** The engine dates speech up to so much before what we hear of it. */
 const SLACK_MS = 400;
 /** A turn in which we heard so much of a voice is answered without waiting for its words. */
 const ANSWERED_AT_ONCE_MS = 120;
-
-/** Something that the caller's side made heard, until it is decided what it was. */
-interface Sound {
-  readonly fromMs: number;
-  untilMs: number;
-  /** How much of a voice it was. */
-  speechMs: number;
-  /** Sum of the power of its voiced frames. */
-  power: number;
-  voicedFrames: number;
-  /** When we ended the turn that the engine missed. */
-  committedAtMs?: number;
-}
+/** A "yes" so shortly before the agent's last word answers what was said. */
+const LAST_WORD_MS = 1_500;
+/** Sounds that are remembered, because the engine's events come late. */
+const REMEMBERED = 6;
 
 /** A turn as the engine sees it. */
 interface Turn {
   readonly itemId: string;
   readonly fromMs: number;
-  /** How much of a voice we heard in it, and how much that was at least faint. */
-  heardMs: number;
-  faintMs: number;
+  /** Whether the agent spoke when it began. */
+  readonly overAgent: boolean;
+  /** Whether the engine noticed it by itself. */
+  noticed: boolean;
   open: boolean;
   committedAtMs?: number;
   meaning?: "nothing" | "back-channel" | "words";
@@ -98,13 +90,18 @@ export class Floor {
   readonly #meter = new SpeechMeter();
   readonly #turns = new Map<string, Turn>();
   #agent: "silent" | "speaks" | "paused" = "silent";
-  #sound: Sound | undefined;
-  /** The sound before, which a late event of the engine may still belong to. */
-  #lastSound: Sound | undefined;
-  #held = false;
-  /** Evidence that has not become a sound yet, and since when. */
+  #agentEndedMs = Number.NEGATIVE_INFINITY;
+  /** What sounds and has not been noticed for long enough. */
+  #doubt: Sound | undefined;
   #score = 0;
-  #scoreFromMs = 0;
+  /** What the caller is held to be saying, until it is decided what it was. */
+  #sound: Sound | undefined;
+  /** When the turn of that sound was ended by us. */
+  #endedAtMs: number | undefined;
+  #past: Sound[] = [];
+  /** A "yes" over which the agent went on, and when it did. */
+  #assent: { readonly turn: Turn; readonly atMs: number } | undefined;
+  #held = false;
 
   constructor(commands: FloorCommands, settings: Partial<FloorSettings> = {}) {
     this.#commands = commands;
@@ -113,21 +110,15 @@ export class Floor {
 
   /** Who has the floor. */
   get state(): "nobody" | "agent" | "paused" | "caller" {
-    if (this.#agent === "paused") return "paused";
-    if (this.#agent === "speaks") return "agent";
+    if (this.#agent !== "silent") return this.#agent === "paused" ? "paused" : "agent";
     return this.#held ? "caller" : "nobody";
   }
 
   /** A frame of the caller, µ-law, came at `nowMs`; it was spoken until `endedAtMs`. */
   callerFrame(frame: Uint8Array, endedAtMs: number, nowMs: number): void {
-    const { speechLike, faint, levelDbfs } = this.#meter.hear(frame, endedAtMs);
-    for (const turn of this.#turns.values()) {
-      if (!turn.open) continue;
-      turn.heardMs += FRAME_MS * speechLike;
-      if (faint) turn.faintMs += FRAME_MS;
-    }
-    if (this.#sound) extend(this.#sound, speechLike, levelDbfs, endedAtMs);
-    else this.#weighEvidence(speechLike, endedAtMs);
+    const hearing = this.#meter.hear(frame, endedAtMs);
+    if (this.#sound) this.#sound.hear(hearing, endedAtMs);
+    else this.#listen(hearing, endedAtMs, nowMs);
     this.#judge(nowMs);
   }
 
@@ -136,28 +127,27 @@ export class Floor {
     this.#meter.agentPlays(audio, startsAtMs);
   }
 
-  /**
-   * Whether the agent has words that play, wait to play, are kept by a pause or are still being produced. To be told
-   * at every change; repetitions do no harm.
-   */
+  /** Whether the agent has words that play, wait to play, are kept by a pause or are still being produced. */
   agentSounds(sounds: boolean, nowMs: number): void {
     if (this.#agent === "paused") return; // ends with the pause
-    if (sounds && this.#agent === "silent" && this.#sound) {
+    if (sounds === (this.#agent === "speaks")) return;
+    this.#agent = sounds ? "speaks" : "silent";
+    if (sounds) {
       // It began although somebody speaks.
-      this.#agent = "speaks";
-      this.#pause(nowMs);
+      if (this.#sound && nowMs - this.#sound.untilMs < GAP_MS) this.#pause(nowMs);
       return;
     }
-    this.#agent = sounds ? "speaks" : "silent";
+    this.#agentEndedMs = nowMs;
+    if (this.#assent && nowMs - this.#assent.atMs < LAST_WORD_MS) this.#answer(this.#assent.turn);
+    this.#assent = undefined;
   }
 
   /** The engine noticed speech that began at `spokeFromMs`. */
   engineSpeechStarted(itemId: string, spokeFromMs: number, nowMs: number): void {
-    const turn: Turn = { itemId, fromMs: spokeFromMs, heardMs: 0, faintMs: 0, open: true, answered: false };
-    const sound = this.#sound ?? this.#lastSound;
-    if (sound && sound.untilMs >= spokeFromMs - SLACK_MS) turn.heardMs = sound.speechMs;
-    this.#turns.set(itemId, turn);
-    if (!this.#sound && this.#score >= SUPPORTED_SPEECH_MS) this.#begin(nowMs);
+    const turn = this.#turn(itemId, spokeFromMs);
+    turn.noticed = true;
+    turn.open = true;
+    this.#judge(nowMs);
   }
 
   /** The engine noticed its end. */
@@ -169,31 +159,27 @@ export class Floor {
 
   /** The engine made a turn of it. */
   turnCommitted(itemId: string, nowMs: number): void {
-    const turn = this.#turns.get(itemId) ?? this.#unnoticed(itemId, nowMs);
+    const turn = this.#turn(itemId, this.#sound?.fromMs ?? this.#past.at(-1)?.fromMs ?? nowMs);
     turn.open = false;
     turn.committedAtMs = nowMs;
-    if (this.#agent === "silent" && (turn.heardMs >= ANSWERED_AT_ONCE_MS || turn.meaning === "words"))
+    if (this.#agent === "silent" && this.#nearMs(turn) >= ANSWERED_AT_ONCE_MS && this.#followsAgent(turn)) {
       this.#answer(turn);
+    }
     this.#judge(nowMs);
   }
 
   /** Words of the caller in that turn: the whole text so far. */
   callerWords(itemId: string, text: string, final: boolean, nowMs: number): void {
-    const meaning = weigh(text);
     const turn = this.#turns.get(itemId);
+    const meaning = weigh(text);
     if (!turn || (!final && meaning !== "words")) return;
-    turn.meaning = meaning;
-    if (meaning === "words") this.#said(turn, nowMs);
-    else if (meaning === "back-channel" && this.#agent === "silent") this.#answer(turn); // "yes" answers a question
-    this.#judge(nowMs);
+    this.#means(turn, meaning, nowMs);
   }
 
   /** That turn will not be written down. */
   callerWordsFailed(itemId: string, nowMs: number): void {
     const turn = this.#turns.get(itemId);
-    if (turn && turn.heardMs >= this.#settings.missedSpeechMs) this.#said(turn, nowMs);
-    else if (turn) turn.meaning = "nothing";
-    this.#judge(nowMs);
+    if (turn) this.#means(turn, this.#sounds(turn).some((sound) => sound.mayBeWords) ? "words" : "nothing", nowMs);
   }
 
   /** Time passes; every 20 ms or so. */
@@ -201,24 +187,37 @@ export class Floor {
     this.#judge(nowMs);
   }
 
-  #weighEvidence(speechLike: number, endedAtMs: number): void {
-    if (speechLike === 0) {
+  /** Waits for enough evidence that somebody makes a sound. */
+  #listen(hearing: Readonly<Hearing>, endedAtMs: number, nowMs: number): void {
+    if (hearing.speechLike === 0) {
       this.#score = Math.max(0, this.#score - FRAME_MS / 2);
+      if (this.#score === 0) this.#doubt = undefined;
+      this.#doubt?.hear(hearing, endedAtMs);
       return;
     }
-    if (this.#score === 0) this.#scoreFromMs = endedAtMs - FRAME_MS;
-    this.#score += FRAME_MS * speechLike;
+    this.#doubt ??= new Sound(endedAtMs - FRAME_MS);
+    this.#doubt.hear(hearing, endedAtMs);
+    this.#score += FRAME_MS * hearing.speechLike;
     const supported = [...this.#turns.values()].some(({ open }) => open);
-    if (this.#score < (supported ? SUPPORTED_SPEECH_MS : this.#settings.minSpeechMs)) return;
-    this.#begin(endedAtMs);
+    if (this.#doubt.voicedMs === 0 && !supported) return; // a hiss may be the line
+    const doubtful = this.#agent === "speaks" && this.#meter.echoUnknown;
+    const enough = supported ? SUPPORTED_SPEECH_MS : this.#settings.minSpeechMs;
+    if (this.#score < enough) return;
+    if (this.#agent !== "silent" && this.#meter.isOurs(endedAtMs)) {
+      this.#score = 0;
+      this.#doubt = undefined;
+      return;
+    }
+    if (this.#score >= enough + (doubtful ? ECHO_DOUBT_MS : 0)) this.#begin(this.#doubt, nowMs);
   }
 
-  /** What was heard is a sound: whoever makes it may want the floor. */
-  #begin(nowMs: number): void {
-    const fromMs = this.#scoreFromMs;
-    this.#sound = { fromMs, untilMs: nowMs, speechMs: this.#score, power: 0, voicedFrames: 0 };
+  /** Whoever makes this sound may want the floor. */
+  #begin(sound: Sound, nowMs: number): void {
+    this.#sound = sound;
+    this.#endedAtMs = undefined;
+    this.#doubt = undefined;
     this.#score = 0;
-    this.#commands.callerStarted(fromMs);
+    this.#commands.callerStarted(sound.fromMs);
     this.#hold(true);
     if (this.#agent === "speaks") this.#pause(nowMs);
   }
@@ -230,71 +229,97 @@ export class Floor {
   }
 
   #yield(fromMs: number, nowMs: number): void {
+    if (this.#agent === "speaks") this.#meter.cleared(nowMs);
     this.#agent = "silent";
-    this.#meter.cleared(nowMs);
+    this.#agentEndedMs = fromMs;
     this.#commands.yieldFloor(fromMs);
-    for (const turn of this.#turns.values()) if (turn.committedAtMs !== undefined) this.#answer(turn);
-  }
-
-  /** Words of the caller are there, or as good as there. */
-  #said(turn: Turn, nowMs: number): void {
-    const sound = this.#sound ?? this.#lastSound;
-    if (sound && sound.voicedFrames > 0 && turn.heardMs > 0)
-      this.#meter.callerSpoke(10 * Math.log10(sound.power / sound.voicedFrames));
-    if (turn.answered) return; // its words come late: what plays is the answer to them
-    const heard = turn.heardMs >= this.#settings.minSpeechMs;
-    if (this.#agent === "paused" || (this.#agent === "speaks" && heard)) {
-      this.#yield(Math.min(turn.fromMs, sound?.fromMs ?? turn.fromMs), nowMs);
+    for (const turn of this.#turns.values()) {
+      if (turn.committedAtMs !== undefined && this.#nearMs(turn) > 0) this.#answer(turn);
     }
-    if (this.#agent === "silent" && turn.committedAtMs !== undefined) this.#answer(turn);
   }
 
+  /** It is known what a turn of the caller means. */
+  #means(turn: Turn, meaning: "nothing" | "back-channel" | "words", nowMs: number): void {
+    turn.meaning = meaning;
+    const sounds = this.#sounds(turn);
+    const theirs = this.#nearMs(turn) >= this.#settings.minSpeechMs && !sounds.every((sound) => sound.isFar);
+    if (meaning === "words" && theirs) {
+      this.#meter.callerSpoke(Math.max(...sounds.map((sound) => (sound.nearMs > 0 ? sound.loudnessDbfs : -100))));
+    }
+    if (turn.answered) return; // its words come late: what plays is the answer to them
+    if (this.#agent === "silent") {
+      const wanted =
+        meaning === "words" ? theirs || !turn.overAgent : meaning !== "nothing" && this.#followsAgent(turn);
+      if (wanted && turn.committedAtMs !== undefined) this.#answer(turn);
+    } else if (meaning === "words" && theirs) {
+      this.#yield(Math.min(...sounds.map(({ fromMs }) => fromMs)), nowMs);
+    } else if (meaning === "back-channel") {
+      this.#assent = { turn, atMs: nowMs };
+    }
+    this.#judge(nowMs);
+  }
+
+  /** Decides about the sound, as far as it can be decided by now. */
   #judge(nowMs: number): void {
-    this.#forget(nowMs);
     const sound = this.#sound;
     if (!sound) return;
-    const { surelyMs, resumeAfterMs, missedSpeechMs, missedQuietMs, stuckQuietMs, wordsWithinMs, mayBeWordsMs } =
-      this.#settings;
+    const { surelyMs, resumeAfterMs, missedQuietMs, stuckQuietMs, wordsWithinMs, mayBeWordsMs } = this.#settings;
     const quietMs = nowMs - sound.untilMs;
-    const paused = () => this.#agent === "paused";
-    if (paused() && sound.speechMs >= surelyMs) this.#yield(sound.fromMs, nowMs);
+    const turns = [...this.#turns.values()].filter((turn) => meet(turn, sound));
+    const noticed = turns.some((turn) => turn.noticed);
+    if (this.#agent === "paused" && noticed && sound.lengthMs >= surelyMs && sound.isSpeech) {
+      this.#yield(sound.fromMs, nowMs);
+    }
+    if (sound.isNoise && !(this.#agent === "silent" && turns.some(({ open }) => open))) {
+      this.#meter.ignore(sound.loudestDbfs);
+      this.#over(nowMs);
+      return;
+    }
     if (quietMs < GAP_MS) return;
-    const turns = [...this.#turns.values()].filter(({ fromMs }) => fromMs <= sound.untilMs + SLACK_MS);
+    const paused = this.#agent === "paused";
     const open = turns.some((turn) => turn.open);
-    const isTurn = sound.speechMs >= missedSpeechMs;
     const settled = turns.length > 0 && turns.every((turn) => turn.answered || turn.meaning !== undefined);
-    const short = turns.length === 0 ? !isTurn : paused() && sound.speechMs < mayBeWordsMs;
+    const short = turns.length === 0 ? !sound.mayBeWords : paused && sound.lengthMs < mayBeWordsMs;
     if (settled || (short && quietMs >= resumeAfterMs)) {
       this.#over(nowMs);
       return;
     }
-    if (quietMs >= (open ? stuckQuietMs : missedQuietMs) && (open || turns.length === 0)) this.#commit(sound, nowMs);
-    const waitsSinceMs = sound.committedAtMs ?? sound.untilMs + (paused() ? 0 : stuckQuietMs);
-    if (turns.length === 0 && sound.committedAtMs === undefined) return;
-    if (nowMs - waitsSinceMs < wordsWithinMs) return;
-    // No words came in time. What was long enough to be some is taken for some.
-    if (paused() && isTurn && !open) this.#yield(sound.fromMs, nowMs);
+    const missed = turns.length === 0 && quietMs >= missedQuietMs;
+    const stuck = open && quietMs >= (paused && !sound.mayBeWords ? wordsWithinMs : stuckQuietMs);
+    if (paused && stuck && !sound.mayBeWords) {
+      this.#over(nowMs);
+      return;
+    }
+    if (missed || stuck) this.#end(nowMs);
+    const madeAtMs = Math.max(...turns.map(({ committedAtMs }) => committedAtMs ?? 0), this.#endedAtMs ?? 0);
+    if (open || madeAtMs === 0 || nowMs < Math.max(sound.untilMs, madeAtMs) + wordsWithinMs) return;
+    // No words came in time. What was like words is taken for some.
+    if (paused && sound.mayBeWords) this.#yield(sound.fromMs, nowMs);
+    else if (!paused) for (const turn of turns) if (this.#nearMs(turn) >= ANSWERED_AT_ONCE_MS) this.#answer(turn);
     this.#over(nowMs);
   }
 
-  #commit(sound: Sound, nowMs: number): void {
-    if (sound.committedAtMs !== undefined) return;
-    sound.committedAtMs = nowMs;
+  /** Ends a turn that the engine does not end. */
+  #end(nowMs: number): void {
+    if (this.#endedAtMs !== undefined) return;
+    this.#endedAtMs = nowMs;
     this.#commands.commitTurn();
   }
 
-  /** The sound is over: the agent goes on, or may begin. */
+  /** The sound is over, or means nothing: the agent goes on, or may begin. */
   #over(nowMs: number): void {
     const sound = this.#sound as Sound;
     this.#sound = undefined;
-    this.#lastSound = sound;
+    this.#past = [...this.#past.slice(1 - REMEMBERED), sound];
     this.#commands.callerStopped(sound.untilMs);
     if (this.#agent === "paused") {
       this.#agent = "speaks";
       this.#commands.resume();
     }
-    this.#forget(nowMs);
     this.#hold(false);
+    for (const turn of this.#turns.values()) {
+      if (!turn.open && nowMs - (turn.committedAtMs ?? turn.fromMs) > 10_000) this.#turns.delete(turn.itemId);
+    }
   }
 
   #answer(turn: Turn): void {
@@ -309,37 +334,34 @@ export class Floor {
     this.#commands.hold(held);
   }
 
-  /** A turn that began without the engine's saying so: what we ended ourselves. */
-  #unnoticed(itemId: string, nowMs: number): Turn {
-    const sound = this.#sound ?? this.#lastSound;
-    const turn: Turn = {
-      itemId,
-      fromMs: sound?.fromMs ?? nowMs,
-      heardMs: sound?.speechMs ?? 0,
-      faintMs: 0,
-      open: false,
-      answered: false,
-    };
-    this.#turns.set(itemId, turn);
+  #turn(itemId: string, fromMs: number): Turn {
+    let turn = this.#turns.get(itemId);
+    if (!turn) {
+      turn = { itemId, fromMs, overAgent: this.#agent !== "silent", noticed: false, open: false, answered: false };
+      this.#turns.set(itemId, turn);
+    }
     return turn;
   }
 
-  /** Turns whose words have come, or will not come any more, are done with. */
-  #forget(nowMs: number): void {
-    for (const turn of this.#turns.values()) {
-      const done = !turn.open && turn.committedAtMs !== undefined && nowMs - turn.committedAtMs > 10_000;
-      if (done || nowMs - turn.fromMs > 120_000) this.#turns.delete(turn.itemId);
-    }
+  /** What we heard during a turn. */
+  #sounds(turn: Turn): Sound[] {
+    const all = this.#sound ? [...this.#past, this.#sound] : this.#past;
+    return all.filter((sound) => meet(turn, sound));
+  }
+
+  #nearMs(turn: Turn): number {
+    return this.#sounds(turn).reduce((sum, { nearMs }) => sum + nearMs, 0);
+  }
+
+  /** Whether a turn came after the agent's last word, so that it may answer it. */
+  #followsAgent(turn: Turn): boolean {
+    return !turn.overAgent || this.#sounds(turn).some(({ untilMs }) => untilMs > this.#agentEndedMs + GAP_MS);
   }
 }
 
 // --- Internal helpers ---
 
-function extend(sound: Sound, speechLike: number, levelDbfs: number, endedAtMs: number): void {
-  if (speechLike === 0) return;
-  sound.untilMs = endedAtMs;
-  sound.speechMs += FRAME_MS * speechLike;
-  if (speechLike < 1) return;
-  sound.power += 10 ** (levelDbfs / 10);
-  sound.voicedFrames += 1;
+/** Whether a turn may be what we heard. */
+function meet({ fromMs, committedAtMs = Number.POSITIVE_INFINITY }: Turn, sound: Sound): boolean {
+  return fromMs <= sound.untilMs + SLACK_MS && sound.untilMs >= fromMs - SLACK_MS && sound.fromMs <= committedAtMs;
 }

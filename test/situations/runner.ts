@@ -26,7 +26,7 @@ export interface Played {
 }
 
 /** How long a call is followed after all should have been said. */
-const AFTER_MS = 5_000;
+const AFTER_MS = 10_000;
 
 /** Holds one call on the clock's hand: a real conversation between a line and a model that follow the situation. */
 export async function play(situation: Situation): Promise<Played> {
@@ -59,7 +59,7 @@ export async function play(situation: Situation): Promise<Played> {
   await conversation.prepare();
   conversation.attach(line, clock.now());
   const itemId = situation.during === "greeting" ? "item_1" : "item_2";
-  const lastMs = Math.max(situation.untilMs, situation.fromMs + 9_000) + AFTER_MS;
+  const lastMs = Math.max(situation.untilMs, situation.speechUntilMs) + AFTER_MS;
   for (let ms = 0; ms < lastMs && !isOver(situation, line, model, itemId); ms += 20) {
     clock.pass(20);
     if (ms % 1_000 === 0) await new Promise(setImmediate); // the journal writes

@@ -1,0 +1,103 @@
+import { FRAME_MS } from "../audio/g711.ts";
+import type { Hearing } from "../audio/speech-meter.ts";
+
+const FAR_SHARE = 0.35;
+const WORDS_MS = 500;
+const VOWEL_MS = 160;
+/** Without any pause nobody speaks for longer. */
+const LONGEST_VOWELS_MS = 1_300;
+const SPEECH_SHARE = 0.3;
+const MURKY_SHARE = 0.1;
+const NOISE_MS = 1_500;
+const NOISE_SHARE = 0.2;
+
+/** Something that the caller's side made heard, from its first moment on, and what it was like. */
+export class Sound {
+  readonly fromMs: number;
+  /** When it was last heard. */
+  untilMs: number;
+  /** How much of it was voiced, and how much of that as loud as the caller is. */
+  voicedMs = 0;
+  nearMs = 0;
+  /** How much of it was murky: several tones or voices at once. */
+  murkyMs = 0;
+  /** The longest stretch of voice without a pause, and how many stretches there were. */
+  longestMs = 0;
+  stretches = 0;
+  loudestDbfs = -100;
+  #ageMs = 0;
+  #stretchMs = 0;
+  #power = 0;
+
+  constructor(fromMs: number) {
+    this.fromMs = fromMs;
+    this.untilMs = fromMs;
+  }
+
+  hear(hearing: Readonly<Hearing>, endedAtMs: number): void {
+    this.#ageMs = endedAtMs - this.fromMs;
+    if (!hearing.voiced) this.#stretchMs = 0;
+    if (!hearing.sounds) return;
+    if (hearing.near) this.untilMs = endedAtMs;
+    this.loudestDbfs = Math.max(this.loudestDbfs, hearing.levelDbfs);
+    if (hearing.murky) this.murkyMs += FRAME_MS;
+    if (!hearing.voiced) return;
+    if (this.#stretchMs === 0) this.stretches += 1;
+    this.#stretchMs += FRAME_MS;
+    this.longestMs = Math.max(this.longestMs, this.#stretchMs);
+    this.voicedMs += FRAME_MS;
+    if (!hearing.near) return;
+    this.nearMs += FRAME_MS;
+    this.#power += 10 ** (hearing.levelDbfs / 10);
+  }
+
+  /** How long it has lasted until the last frame that was heard, its pauses included. */
+  get ageMs(): number {
+    return this.#ageMs;
+  }
+
+  /** From its first to its last moment. */
+  get lengthMs(): number {
+    return this.untilMs - this.fromMs;
+  }
+
+  /** How loud its near voice was. */
+  get loudnessDbfs(): number {
+    return 10 * Math.log10((this.#power * FRAME_MS) / this.nearMs);
+  }
+
+  /** Whether most of its voice is further away than the telephone. */
+  get isFar(): boolean {
+    return this.voicedMs >= 200 && this.nearMs < FAR_SHARE * this.voicedMs;
+  }
+
+  /**
+   * Whether it may be words: long enough, and with a vowel as long as words have. Coughs are too short for it, and
+   * each burst of laughter.
+   */
+  get mayBeWords(): boolean {
+    return this.lengthMs >= WORDS_MS && this.longestMs >= VOWEL_MS && !this.isFar;
+  }
+
+  /** Whether it is as speech is, and as hardly anything else is: vowels of different lengths, parted by other sounds. */
+  get isSpeech(): boolean {
+    return (
+      this.mayBeWords &&
+      this.longestMs <= LONGEST_VOWELS_MS &&
+      this.stretches >= 2 &&
+      this.nearMs >= SPEECH_SHARE * this.ageMs &&
+      this.murkyMs < MURKY_SHARE * this.ageMs
+    );
+  }
+
+  /** Whether it has gone on for long, and cannot be speech: noise, music, a far-away voice. */
+  get isNoise(): boolean {
+    if (this.isFar) return this.ageMs >= 300;
+    return (
+      this.ageMs >= NOISE_MS &&
+      (this.voicedMs < NOISE_SHARE * this.ageMs ||
+        this.longestMs > LONGEST_VOWELS_MS ||
+        this.murkyMs > 2 * MURKY_SHARE * this.ageMs)
+    );
+  }
+}
