@@ -4,10 +4,11 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { capacityJson, capacityText, measureCapacity } from "./capacity.ts";
+import { whyNotPinned } from "./cores.ts";
 import { leakText, measureLeak } from "./leak.ts";
 import { type Bench, measure } from "./measure.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
-import { buildPlugin, startGenerator, whyNotPinned } from "./processes.ts";
+import { buildPlugin, startGenerator } from "./processes.ts";
 import { jsonReport, textReport } from "./report.ts";
 
 const SOURCE = fileURLToPath(new URL("../src/index.ts", import.meta.url));

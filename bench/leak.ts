@@ -8,8 +8,8 @@ import { whyVoid } from "./statistics.ts";
 
 /** What is left must be within this share of what was there before. */
 const TOLERANCE = 0.1;
-/** Of all calls the first so many fill caches and compile code; memory is compared with what it is after them. */
-const WARM_SHARE = 0.05;
+/** The first calls fill caches and compile code: memory is compared with what it is after so many of them. */
+const WARM = { share: 0.05, atLeast: 200 };
 /** An account's webhooks are limited; three of them make a call. */
 const CALLS_PER_SECOND = 40;
 const REST_MS = 3_000;
@@ -51,7 +51,7 @@ export async function measureLeak({ calls, concurrency }: Options, bench: Bench)
       );
     };
     const idle = await atRest();
-    const first = Math.max(1, Math.round(calls * WARM_SHARE));
+    const first = Math.round(Math.max(calls * WARM.share, Math.min(WARM.atLeast, calls / 2)));
     await churn(first);
     const warm = await atRest();
     bench.say(`${first} calls: ${warm.rssMb.toFixed(1)} MB, ${warm.sockets} sockets, ${warm.handles} handles`);

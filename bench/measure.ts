@@ -1,4 +1,5 @@
 import { addFaults, type FaultCounts, noFaults } from "./content.ts";
+import { whyNotPinned } from "./cores.ts";
 import { TIMED, type Timed } from "./generator/tally.ts";
 import type { BridgeName, LoadOrder, RunResult, Usage } from "./messages.ts";
 import { type GeneratorProcess, startBridge } from "./processes.ts";
@@ -109,13 +110,17 @@ export async function oneRun(
     const order: LoadOrder = { type: "load", port: bridge.port, door: bridge.door, calls, warmMs, windowMs, spelling };
     const result = await generator.run(order, warmMs + windowMs + 60_000, () => window.push(bridge.usage()));
     const [opened, closed] = (await Promise.all(window)) as [Usage, Usage];
+    const spentMs = (closed.cpuMicros - opened.cpuMicros) / 1000;
+    const lengthMs = closed.atMs - opened.atMs;
+    const foreign = Math.max(0, (closed.coreBusyMs - opened.coreBusyMs - spentMs) / lengthMs);
+    const load = { ...result.load, ...(whyNotPinned() === undefined && { foreign }) };
     return {
       bridge: name,
-      result,
-      cpuMs: (closed.cpuMicros - opened.cpuMicros) / 1000 / (calls * ((closed.atMs - opened.atMs) / 1000)),
+      result: { ...result, load },
+      cpuMs: spentMs / (calls * (lengthMs / 1000)),
       rssIdleMb: idle.rssBytes / 1e6,
       rssPerCallKb: (closed.rssBytes - idle.rssBytes) / 1e3 / calls,
-      void: whyVoid(result.load),
+      void: whyVoid(load),
     };
   } finally {
     await bridge.stop();
@@ -126,9 +131,11 @@ export async function oneRun(
 
 function describe({ cpuMs, result, void: why }: Run): string {
   const faults = Object.entries(result.faults).filter(([, count]) => count > 0);
+  const { foreign = 0 } = result.load;
+  const others = foreign < 0.01 ? "" : `, others ${Math.round(foreign * 100)} % of its core`;
   const generator = `generator ${Math.round(result.load.cpu * 100)} % CPU, ${result.load.lagP99Ms.toFixed(1)} ms late (p99)`;
   const wrong = faults.length === 0 ? "no fault" : faults.map(([kind, count]) => `${kind} ${count}`).join(", ");
-  return `${cpuMs.toFixed(2)} ms CPU per call-second, ${wrong}; ${generator}${why === undefined ? "" : "; VOID"}`;
+  return `${cpuMs.toFixed(2)} ms CPU per call-second, ${wrong}; ${generator}${others}${why === undefined ? "" : "; VOID"}`;
 }
 
 function summarise(plan: Plan, counted: readonly Run[][], odd: readonly Run[], voidRounds: string[]): Measurement {

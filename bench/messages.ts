@@ -37,6 +37,8 @@ export interface Usage {
   /** All threads, since the process began. */
   readonly cpuMicros: number;
   readonly atMs: number;
+  /** How long the core that bridges are pinned to has been busy, whoever used it. */
+  readonly coreBusyMs: number;
   readonly rssBytes: number;
   /** What keeps the process busy, by kind. */
   readonly handles: Readonly<Record<string, number>>;

@@ -1,10 +1,10 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { BRIDGE_CORE, GENERATOR_CORE, whyNotPinned } from "./cores.ts";
 import type {
   BridgeName,
   BridgeOrder,
@@ -17,17 +17,8 @@ import type {
   Usage,
 } from "./messages.ts";
 
-/** The core of bridges, and the core of the load generator. */
-const CORES = { bridge: 0, generator: 1 };
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 10_000;
-
-/** Whether processes can be pinned here, and if not why. */
-export function whyNotPinned(): string | undefined {
-  if (availableParallelism() < 2) return "this machine has one core";
-  if (spawnSync("taskset", ["--version"]).error) return "there is no taskset";
-  return undefined;
-}
 
 interface Start {
   readonly core: number;
@@ -108,7 +99,7 @@ export async function startBridge(
   order: Omit<BridgeOrder, "type">,
   nodeOptions: readonly string[] = [],
 ): Promise<BridgeProcess> {
-  const child = start({ core: CORES.bridge, script: `bridges/${name}.ts`, nodeOptions });
+  const child = start({ core: BRIDGE_CORE, script: `bridges/${name}.ts`, nodeOptions });
   const send = (message: ToBridge) => child.send(message);
   const ready = answer<FromBridge, "ready">(child, "ready", READY_WITHIN_MS);
   send({ type: "start", ...order });
@@ -145,7 +136,7 @@ export interface GeneratorProcess {
 }
 
 export async function startGenerator(): Promise<GeneratorProcess> {
-  const child = start({ core: CORES.generator, script: "generator/process.ts" });
+  const child = start({ core: GENERATOR_CORE, script: "generator/process.ts" });
   const { port } = await answer<FromGenerator, "listening">(child, "listening", READY_WITHIN_MS);
   return {
     modelPort: port,

@@ -67,23 +67,28 @@ export function spread(values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-/** How busy the load generator was while it measured. */
+/** How busy the load generator and the machine were during a measurement. */
 export interface GeneratorLoad {
   /** Share of one core, 0 to 1. */
   readonly cpu: number;
   /** How late its own work began, 99th percentile in milliseconds. */
   readonly lagP99Ms: number;
+  /** Share of the bridge's core that neither the bridge nor the generator used; unknown where nothing is pinned. */
+  readonly foreign?: number;
 }
 
-/** Above these the generator measures itself rather than the bridge. */
-export const GENERATOR_LIMITS = { cpu: 0.7, lagP99Ms: 5 };
+/** Above these the generator, or somebody else, is measured rather than the bridge. */
+export const GENERATOR_LIMITS = { cpu: 0.7, lagP99Ms: 5, foreign: 0.2 };
 
-/** Why what a generator so busy has measured does not count; `undefined` when it counts. */
-export function whyVoid({ cpu, lagP99Ms }: GeneratorLoad): string | undefined {
+/** Why what was measured on a machine so busy does not count; `undefined` when it counts. */
+export function whyVoid({ cpu, lagP99Ms, foreign = 0 }: GeneratorLoad): string | undefined {
   const busy = `${Math.round(cpu * 100)} % CPU`;
   if (cpu > GENERATOR_LIMITS.cpu) return `the generator used ${busy}, over ${GENERATOR_LIMITS.cpu * 100} %`;
   if (lagP99Ms > GENERATOR_LIMITS.lagP99Ms) {
     return `the generator was ${lagP99Ms.toFixed(1)} ms late (p99), over ${GENERATOR_LIMITS.lagP99Ms} ms`;
+  }
+  if (foreign > GENERATOR_LIMITS.foreign) {
+    return `other programs used ${Math.round(foreign * 100)} % of the bridge's core, over ${GENERATOR_LIMITS.foreign * 100} %`;
   }
   return undefined;
 }

@@ -1,3 +1,5 @@
+import { cpus } from "node:os";
+import { BRIDGE_CORE } from "../cores.ts";
 import type { BridgeOrder, Door, FromBridge, ToBridge, Usage } from "../messages.ts";
 
 /** A bridge that takes calls. */
@@ -40,8 +42,14 @@ function usage(bridge: RunningBridge | undefined): Usage {
   return {
     cpuMicros: user + system,
     atMs: performance.now(),
+    coreBusyMs: coreBusyMs(),
     rssBytes: process.memoryUsage.rss(),
     handles,
     listeners: own + (bridge?.listeners?.() ?? 0),
   };
+}
+
+function coreBusyMs(): number {
+  const { user = 0, nice = 0, sys = 0, irq = 0 } = cpus()[BRIDGE_CORE]?.times ?? {};
+  return user + nice + sys + irq;
 }

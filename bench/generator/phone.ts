@@ -239,7 +239,8 @@ export class PhoneCall implements Task {
       if (exchange.sounds.clips.has(frameKey(scratch, at))) {
         this.#loudspeaker.pushOther(now);
         exchange.tally.counts.clipBlocks += 1;
-      } else exchange.fault("agentGarbled");
+      } else if (this.#isFadedIn(at)) exchange.fault("stale");
+      else exchange.fault("agentGarbled");
       return;
     }
     if (!this.session) exchange.linkCall(this, block.source);
@@ -271,6 +272,15 @@ export class PhoneCall implements Task {
     this.#order?.take(index);
     const gapMs = this.#loudspeaker.push(now, number);
     if (gapMs > GAP_MS) exchange.tally.time("gap", gapMs);
+  }
+
+  /** Whether a block is the softened beginning of an answer that was thrown away and goes on nevertheless. */
+  #isFadedIn(at: number): boolean {
+    if ((this.#loudspeaker.playing?.response ?? 0) !== this.caller.clearedThrough) return false;
+    const half = FRAME_BYTES / 2;
+    return this.#exchange.agentVoice.some(
+      (block) => scratch.compare(block, half, FRAME_BYTES, at + half, at + FRAME_BYTES) === 0,
+    );
   }
 
   #beginResponse(previous: number, index: number, response: number, nowMs: number): void {

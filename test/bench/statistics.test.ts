@@ -37,9 +37,11 @@ test("a median is the middle one, or lies between the middle two", () => {
   expect(spread([1.2, 1.4, 1.1])).toEqual({ median: 1.2, min: 1.1, max: 1.4 });
 });
 
-test("what a busy or late generator has measured is void", () => {
-  expect(GENERATOR_LIMITS).toEqual({ cpu: 0.7, lagP99Ms: 5 });
+test("what a busy or late generator has measured is void, and what was measured on a core that others used", () => {
+  expect(GENERATOR_LIMITS).toEqual({ cpu: 0.7, lagP99Ms: 5, foreign: 0.2 });
   expect(whyVoid({ cpu: 0.7, lagP99Ms: 5 })).toBeUndefined();
   expect(whyVoid({ cpu: 0.71, lagP99Ms: 0.1 })).toContain("71 % CPU");
   expect(whyVoid({ cpu: 0.1, lagP99Ms: 5.1 })).toContain("5.1 ms late");
+  expect(whyVoid({ cpu: 0.1, lagP99Ms: 1, foreign: 0.2 })).toBeUndefined();
+  expect(whyVoid({ cpu: 0.1, lagP99Ms: 1, foreign: 0.21 })).toContain("21 % of the bridge's core");
 });
