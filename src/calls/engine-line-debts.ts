@@ -78,10 +78,10 @@ export class Debts {
     const repeats = this.#repeated?.committed === true;
     for (const { order, responseId = "" } of link.session.pending) {
       const items = [...(link.running.get(responseId)?.items ?? [])];
-      if (items.length > 0 || !(repeats && order.cause === "turn")) this.add(order, items);
+      if (!(repeats && order.cause === "turn")) this.add(order, items);
     }
     for (const { isOwn, stopped, items } of link.running.values()) {
-      if (isOwn && !stopped && (items.size > 0 || !repeats)) this.add({ cause: "turn" }, [...items]);
+      if (isOwn && !stopped && !repeats) this.add({ cause: "turn" }, [...items]);
     }
   }
 

@@ -9,6 +9,8 @@ export interface RunningResponse {
   readonly isOwn: boolean;
   /** The items in which it can be heard. */
   readonly items: Set<string>;
+  /** The turns of the caller that stood when it began. */
+  readonly answers: readonly string[];
   stopped: boolean;
 }
 
@@ -18,7 +20,7 @@ export interface OpenTurn {
   readonly fromMs: number;
   /** Whether it stands in the conversation. */
   readonly committed: boolean;
-  /** Whether the agent has begun to answer it. */
+  /** Whether the agent has answered it, or was interrupted at it. */
   answered: boolean;
 }
 
@@ -90,7 +92,6 @@ export class Link {
       known.add(itemId);
       agentItems.set(itemId, false);
       running.get(responseId)?.items.add(itemId);
-      for (const turn of turns.values()) turn.answered ||= turn.committed;
     });
     session.on("audioDone", ({ itemId }) => agentItems.set(itemId, true));
     session.on("speechStarted", ({ itemId, atInputMs }) => {
@@ -112,8 +113,17 @@ export class Link {
     session.on("callerWords", ({ itemId, final }) => final && turns.delete(itemId));
     session.on("callerWordsFailed", ({ itemId }) => turns.delete(itemId));
     session.on("responseStarted", ({ responseId, cause }) => {
-      running.set(responseId, { isOwn: cause === "engine", items: new Set(), stopped: false });
+      const answers = [...turns].filter(([, { committed }]) => committed).map(([itemId]) => itemId);
+      running.set(responseId, { isOwn: cause === "engine", items: new Set(), answers, stopped: false });
     });
-    session.on("responseEnded", ({ responseId }) => running.delete(responseId));
+    session.on("responseEnded", ({ responseId, status }) => {
+      const answers = running.get(responseId)?.answers ?? [];
+      running.delete(responseId);
+      if (status !== "completed" && status !== "cancelled") return;
+      for (const itemId of answers) {
+        const turn = turns.get(itemId);
+        if (turn) turn.answered = true;
+      }
+    });
   }
 }

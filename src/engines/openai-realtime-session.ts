@@ -24,7 +24,9 @@ import {
 import { ResponseSequencer } from "./response-sequencer.ts";
 
 /** Within this time an engine that lives has begun what it was asked for, and ended what was cancelled. */
-const OVERDUE_MS = 6_000;
+const ANSWER_MS = 6_000;
+/** A model that thinks before it speaks may pause so long within a response. */
+const PAUSE_MS = 12_000;
 /** How a client event begins its id whose refusal changes nothing. */
 const CROSSING = "crossing_";
 
@@ -52,7 +54,7 @@ export class OpenAIRealtimeSession implements EngineSession {
       create: (order, orderId) =>
         this.#send({ type: "response.create", event_id: orderId, response: toWireResponse(order, orderId) }),
       cancel: (responseId) => this.#sendCrossing({ type: "response.cancel", response_id: responseId }),
-      watch: { clock, limitMs: OVERDUE_MS, overdue: () => this.#giveUp(silent()) },
+      watch: { clock, answerMs: ANSWER_MS, pauseMs: PAUSE_MS, overdue: () => this.#giveUp(silent()) },
     });
     socket.on("error", (error) => {
       this.#lastError = error;
@@ -170,6 +172,7 @@ export class OpenAIRealtimeSession implements EngineSession {
 
   #receive(data: Buffer): void {
     if (this.#over) return;
+    this.#sequencer.alive();
     const piece = scanAudioDelta(data);
     if (piece) {
       this.#audio(piece.responseId, piece.itemId, piece.audio);
@@ -331,6 +334,6 @@ export class OpenAIRealtimeSession implements EngineSession {
 
 function silent(): EngineUnreachableError {
   return new EngineUnreachableError(
-    `The speech model has not answered for ${OVERDUE_MS / 1_000} s. Check OpenAI's status page.`,
+    "The speech model has stopped answering, though its connection stands. Check OpenAI's status page.",
   );
 }

@@ -7,8 +7,19 @@ export interface SequencerCommands {
   create(order: ResponseOrder, orderId: string): void;
   /** Sends `response.cancel` for one response. */
   cancel(responseId: string): void;
-  /** What became overdue: the engine has neither begun nor refused an order, or has not ended what was cancelled. */
-  readonly watch?: { readonly clock: Clock; readonly limitMs: number; overdue(): void };
+  /** By what the engine is known to be alive. Without it, it is believed to be. */
+  readonly watch?: SequencerWatch;
+}
+
+/** How long an engine that lives takes at most. */
+export interface SequencerWatch {
+  readonly clock: Clock;
+  /** To begin or to refuse what it was asked for, and to end what was cancelled. */
+  readonly answerMs: number;
+  /** From one message to the next while a response runs. */
+  readonly pauseMs: number;
+  /** It has taken longer. */
+  overdue(): void;
 }
 
 interface Running {
@@ -38,6 +49,8 @@ export class ResponseSequencer {
   #count = 0;
   #timer: Timer | undefined;
   #watched: string | undefined;
+  /** Whether the engine has told anything since the watch was set. */
+  #isAlive = false;
 
   constructor(commands: SequencerCommands) {
     this.#commands = commands;
@@ -101,6 +114,7 @@ export class ResponseSequencer {
     this.#blocked = false;
     if (!running || !isOurs) {
       this.#foreign = { responseId, stopped: false };
+      this.#wait();
       return "engine";
     }
     running.responseId = responseId;
@@ -114,6 +128,11 @@ export class ResponseSequencer {
     const running = this.#running;
     if (running?.responseId === responseId) return running.stopped;
     return this.#foreign?.responseId === responseId && this.#foreign.stopped;
+  }
+
+  /** The engine told something, whatever it was. */
+  alive(): void {
+    this.#isAlive = true;
   }
 
   /** A piece of a response came. Says whether it is to be heard. */
@@ -169,14 +188,25 @@ export class ResponseSequencer {
     this.#wait();
   }
 
-  /** Watches the clock while the engine owes an answer. */
+  /** Watches the clock while the engine owes an answer, or the next piece of one. */
   #wait(): void {
     const debt = this.#debt();
     if (debt === this.#watched) return;
     this.#watched = debt;
+    this.#setWatch();
+  }
+
+  #setWatch(): void {
     this.#timer?.stop();
+    this.#timer = undefined;
     const { watch } = this.#commands;
-    this.#timer = debt === undefined ? undefined : watch?.clock.after(watch.limitMs, () => watch.overdue());
+    if (!watch || this.#watched === undefined) return;
+    const isRunning = this.#watched.startsWith("run");
+    this.#isAlive = false;
+    this.#timer = watch.clock.after(isRunning ? watch.pauseMs : watch.answerMs, () => {
+      if (isRunning && this.#isAlive) this.#setWatch();
+      else watch.overdue();
+    });
   }
 
   /** What the engine is to tell next, if we wait for it. */
@@ -185,6 +215,8 @@ export class ResponseSequencer {
     if (running && running.responseId === undefined) return `begin ${running.orderId}`;
     if (running?.stopped) return `end ${running.responseId}`;
     if (this.#foreign?.stopped) return `end ${this.#foreign.responseId}`;
+    const responseId = running?.responseId ?? this.#foreign?.responseId;
+    if (responseId !== undefined) return `run ${responseId}`;
     return this.#blocked ? "end what is unknown" : undefined;
   }
 }

@@ -401,6 +401,38 @@ describe("a session that is lost", () => {
     expect(of("speechStarted").at(-1)).toEqual({ itemId: "item_2", atInputMs: 1_000 });
   });
 
+  test("in mid-answer to a turn whose words nobody has: that turn is heard once more, instead of going on about nothing", async () => {
+    const { line, session, hears, passes } = await bench();
+    for (let byte = 1; byte <= 100; byte++) hears(byte);
+    session(1).tell("speechStarted", { itemId: "item_1", atInputMs: 1_000 });
+    session(1).tell("turnCommitted", { itemId: "item_1" });
+    line.respond({ cause: "turn" });
+    session(1).begin("resp_1");
+    session(1).speak("resp_1", "item_2", 100);
+    session(1).lose();
+    await passes(1_000);
+    expect(session(2).heard).toHaveLength(50);
+    expect(session(2).of("respond")).toEqual([]);
+    await passes(2_000);
+    expect(session(2).of("respond")).toEqual([{ cause: "turn" }]);
+  });
+
+  test("with an answered turn whose words come too late: it is not answered twice", async () => {
+    const { line, session, hears, passes, of } = await bench();
+    for (let byte = 1; byte <= 100; byte++) hears(byte);
+    session(1).tell("speechStarted", { itemId: "item_1", atInputMs: 0 });
+    session(1).tell("speechStopped", { itemId: "item_1", atInputMs: 1_900 });
+    session(1).tell("turnCommitted", { itemId: "item_1" });
+    line.respond({ cause: "turn" });
+    session(1).begin("resp_1");
+    session(1).finish("resp_1");
+    session(1).lose();
+    await passes(3_000);
+    expect(session(2).heard).toHaveLength(5);
+    expect(session(2).of("respond")).toEqual([]);
+    expect(of("callerWordsFailed")).toEqual([{ itemId: "item_1" }]);
+  });
+
   test("with a turn in which the next session hears nobody: it is answered all the same", async () => {
     const { session, passes } = await unwrittenTurn();
     await passes(2_400);

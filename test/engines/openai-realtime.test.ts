@@ -333,7 +333,185 @@ describe("what passes through", () => {
   });
 });
 
+describe("playback truth", () => {
+  /** An item of which all sound has come, some of it not yet heard by anybody. */
+  async function spoken() {
+    const { session, far } = await talk();
+    const audio = heard(session, "audio");
+    const ended = next(session, "responseEnded");
+    session.say("one two three four five six seven eight nine ten", "greeting");
+    await ended;
+    const producedMs = audio.reduce((sum, piece) => sum + piece.audio.length, 0) / 8;
+    return { session, far, itemId: audio[0]?.itemId ?? "", producedMs };
+  }
+
+  test("case 9: the model keeps what was played of an item, to the millisecond, not what was sent", async () => {
+    const { session, far, itemId, producedMs } = await spoken();
+    session.truncate(itemId, producedMs / 2 + 0.7);
+    const cut = await far.untilSent("conversation.item.truncated");
+    expect(cut["audio_end_ms"]).toBe(Math.floor(producedMs / 2 + 0.7));
+    expect(far.transcript).toEqual([{ role: "assistant", text: "one two three four five" }]);
+    session.close();
+  });
+
+  test("case 11: what was sent whole, and is still playing, can be cut; every item of it, and nothing is cancelled", async () => {
+    const { session, far, itemId } = await spoken();
+    const ended = next(session, "responseEnded");
+    session.say("A second sentence, which nobody hears at all.", "say");
+    await ended;
+    const later = far.items.at(-1)?.id ?? "";
+    session.stop();
+    session.truncate(itemId, 100);
+    session.truncate(later, 0);
+    await far.untilSent("conversation.item.deleted");
+    expect(far.transcript).toEqual([{ role: "assistant", text: "one" }]);
+    expect(received(far, "response.cancel")).toEqual([]);
+    session.close();
+  });
+
+  test("case 10: a cut past the item's end, as a wrong clock would ask for, is asked for at its end", async () => {
+    const { session, far, itemId, producedMs } = await spoken();
+    const faults = heard(session, "fault");
+    session.truncate(itemId, 3_600_000);
+    expect(await far.untilSent("conversation.item.truncated")).toMatchObject({ audio_end_ms: producedMs });
+    expect(faults).toEqual([]);
+    session.close();
+  });
+});
+
+describe("whose response it is", () => {
+  test("is told by its label, so that the engine's own is never taken for ours", async () => {
+    const { session, far } = await talk();
+    const begun = heard(session, "responseStarted");
+    far.receive(JSON.stringify({ type: "response.create" })); // as if by itself, while ours is on its way
+    session.say("Mine.", "say");
+    const ended = heard(session, "responseEnded");
+    const second = new Promise<void>((resolve) => session.on("responseEnded", () => ended.length === 2 && resolve()));
+    await second;
+    expect(begun.map(({ cause }) => cause)).toEqual(["engine", "say"]);
+    const [refused, made] = received(far, "response.create").slice(1);
+    expect(made?.["response"]).toMatchObject({ metadata: { order: made?.["event_id"] } });
+    expect(made?.["event_id"]).not.toBe(refused?.["event_id"]);
+    session.close();
+  });
+
+  test("case 13: the callee is greeted once, whoever asks for it how often, and no answer comes of itself", async () => {
+    const { session, far } = await talk();
+    const begun = heard(session, "responseStarted");
+    const ended = next(session, "responseEnded");
+    session.say("Good morning.", "greeting");
+    session.say("Good morning.", "greeting");
+    await ended;
+    session.sendAudio(Buffer.from(Buffer.alloc(4_000, 0x20).toString("base64"), "latin1"));
+    await far.untilReceived("input_audio_buffer.append");
+    const committed = next(session, "turnCommitted");
+    far.dictateSpeechStarted(100);
+    far.dictateSpeechStopped();
+    await committed;
+    expect(begun.map(({ cause }) => cause)).toEqual(["greeting"]);
+    expect(far.responding).toBe(false);
+    session.close();
+  });
+});
+
+describe("an engine that fails in mid-call", () => {
+  test("by silence: it counts as lost after 6 seconds, with what it owes still to be read", async () => {
+    const clock = handClock();
+    const { session } = await talk({}, { clock });
+    (model as SpeechModel).faults.dead = true;
+    const closed = heard(session, "closed");
+    session.respond({ cause: "turn" });
+    session.say("Recorded.", "say");
+    clock.pass(5_999);
+    expect(closed).toEqual([]);
+    clock.pass(1);
+    expect(closed).toEqual([
+      { reason: expect.any(String), error: expect.objectContaining({ code: "engine_unreachable", retryable: true }) },
+    ]);
+    expect(session.pending.map(({ order }) => order)).toEqual([{ cause: "turn" }, { cause: "say", text: "Recorded." }]);
+    expect(clock.running).toBe(0);
+  });
+
+  test("case 41: by the end of its hour: lost, and a new session may be had", async () => {
+    const { session } = await talk({}, {}, { faults: { expireAfterMs: 300 } });
+    const fault = next(session, "fault");
+    const closed = next(session, "closed");
+    expect(await fault).toMatchObject({ engineCode: "session_expired", retryable: true });
+    expect(await closed).toMatchObject({ error: { retryable: true } });
+  });
+
+  test.each(["insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached"])(
+    "by %s: nothing is worth another try, whether a response or the session is told",
+    async (code) => {
+      const { session, far } = await talk({}, {}, { faults: { failResponses: { code } } });
+      const ended = next(session, "responseEnded");
+      session.respond({ cause: "turn" });
+      expect((await ended).failure).toEqual({
+        error: expect.objectContaining({ engineCode: code, retryable: false }),
+        order: { cause: "turn" },
+      });
+      const closed = next(session, "closed");
+      far.push({ type: "error", error: { type: "invalid_request_error", code, message: "No." } });
+      expect(await closed).toMatchObject({ error: { engineCode: code, retryable: false } });
+    },
+  );
+
+  test.each([
+    ["Rate limit reached for tokens per min. Please try again in 1.5s. Visit our page.", 1_500],
+    ["Please try again in 350ms.", 350],
+    ["Rate limit reached.", 1_000],
+  ])("by its rate limit: the order is worth a try after what it advises: %s", async (message, retryAfterMs) => {
+    const { session } = await talk({}, {}, { faults: { failResponses: { code: "rate_limit_exceeded", message } } });
+    const ended = next(session, "responseEnded");
+    session.say("Recorded.", "say");
+    expect((await ended).failure).toEqual({
+      error: expect.objectContaining({ retryable: true }),
+      retryAfterMs,
+      order: { cause: "say", text: "Recorded." },
+    });
+    session.close();
+  });
+
+  test("by any other failure of a response: it is worth another try, unless it was stopped before", async () => {
+    const { session } = await talk({}, {}, { faults: { failResponses: { code: "server_error" } } });
+    const ended = heard(session, "responseEnded");
+    const twice = new Promise<void>((resolve) => session.on("responseEnded", () => ended.length === 2 && resolve()));
+    session.respond({ cause: "turn" });
+    session.stop();
+    session.respond({ cause: "turn", instructions: "again" });
+    await twice;
+    expect(ended[0]?.failure).toBeUndefined();
+    expect(ended[1]?.failure).toEqual({
+      error: expect.objectContaining({ retryable: true }),
+      order: { cause: "turn", instructions: "again" },
+    });
+    session.close();
+  });
+});
+
 describe("tools", () => {
+  test("whose results come while the caller interrupts are taken up by the one answer to both", async () => {
+    const { far, session } = await talk();
+    const called = next(session, "toolCalled");
+    const call = { type: "function_call", name: "look_up", arguments: "{}", status: "completed" };
+    far.push({
+      type: "response.done",
+      response: { id: "1", status: "completed", output: [{ ...call, id: "item_1", call_id: "call_1" }] },
+    });
+    await called;
+    session.hold(true);
+    session.stop();
+    session.giveToolResult("call_1", "7");
+    typed(far, "And tomorrow?");
+    session.respond({ cause: "turn" });
+    const ended = next(session, "responseEnded");
+    session.hold(false);
+    await ended;
+    expect(received(far, "response.create")).toHaveLength(1);
+    expect(session.pending).toEqual([]);
+    session.close();
+  });
+
   test("called at once are answered by one response, when the last result is there", async () => {
     const { far, session } = await talk(
       {},

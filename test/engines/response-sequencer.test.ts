@@ -55,7 +55,7 @@ function bench({ labels = true } = {}) {
       expect(told?.id, "only what is known to run is cancelled").toBe(responseId);
       cancelled.push(responseId);
     },
-    watch: { clock, limitMs: LIMIT_MS, overdue: () => void overdue++ },
+    watch: { clock, answerMs: LIMIT_MS, pauseMs: 2 * LIMIT_MS, overdue: () => void overdue++ },
   });
   const waits = (one: Asked) => one.fate === "owed" && one !== inFlight?.asked && one !== told?.asked;
   const answers = (cause: ResponseCause) => cause === "turn" || cause === "tool";
@@ -458,10 +458,27 @@ describe("an engine that is dead", () => {
     engine.ask("turn");
     engine.take();
     engine.arrive();
-    engine.clock.pass(60_000); // a response may take its time
+    engine.clock.pass(2 * LIMIT_MS - 1); // a response may take its time
     engine.stop();
     engine.clock.pass(LIMIT_MS);
     expect(engine.overdue).toBe(1);
+  });
+
+  test("is noticed when it falls silent within a response, whoever began it; as long as it tells something, it lives", () => {
+    for (const begins of ["take", "speakUp"] as const) {
+      const engine = bench();
+      engine.ask("turn");
+      engine[begins]();
+      engine.arrive();
+      for (let count = 0; count < 5; count++) {
+        engine.clock.pass(2 * LIMIT_MS - 1);
+        engine.sequencer.alive();
+      }
+      engine.clock.pass(2 * LIMIT_MS);
+      expect(engine.overdue).toBe(begins === "take" ? 0 : 1); // an order that was crossed has waited longer
+      engine.clock.pass(2 * LIMIT_MS);
+      expect(engine.overdue).toBe(1);
+    }
   });
 
   test("is not waited for after the close, which leaves what was owed to be read", () => {

@@ -1,0 +1,141 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { scanAudioDelta, writeAppend } from "../../src/engines/openai-bytes.ts";
+import { oddJson } from "../../src/testing/speech-model/wire.ts";
+
+const BASE = {
+  type: "response.output_audio.delta",
+  event_id: "event_1",
+  response_id: "resp_1",
+  item_id: "item_1",
+  output_index: 0,
+  content_index: 0,
+  delta: Buffer.from("sound").toString("base64"),
+};
+const PLAIN_ORDER = JSON.stringify(BASE);
+
+/** What the scan must agree with, when it has an opinion. */
+function parsed(message: Buffer) {
+  try {
+    const event = JSON.parse(message.toString("utf8")) as typeof BASE;
+    if (event?.type !== BASE.type) return undefined;
+    return { responseId: event.response_id, itemId: event.item_id, audio: Buffer.from(event.delta, "base64") };
+  } catch {
+    return undefined;
+  }
+}
+
+const id = fc.oneof(
+  { weight: 40, arbitrary: fc.stringMatching(/^(resp|item|event)_[A-Za-z0-9_-]{1,24}$/) },
+  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 12 }) }, // quotes, backslashes, controls, anything
+);
+const audio = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes).toString("base64"));
+const delta = fc.oneof(
+  { weight: 20, arbitrary: audio },
+  fc.base64String({ maxLength: 40 }),
+  fc.string({ maxLength: 20 }),
+);
+const index = fc.oneof(
+  { weight: 40, arbitrary: fc.nat({ max: 12 }) },
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc.constant(null),
+);
+const type = fc.oneof(
+  { weight: 20, arbitrary: fc.constant(BASE.type) },
+  fc.constantFrom(
+    "response.output_audio.done",
+    "response.output_audio.delta2",
+    "response.output_audio_transcript.delta",
+  ),
+);
+const entries = fc
+  .record({ type, event_id: id, response_id: id, item_id: id, output_index: index, content_index: index, delta })
+  .chain((event) => fc.shuffledSubarray(Object.entries(event), { minLength: 6 }));
+
+/** One JSON text among the many that mean the same, or nearly. */
+const spelling = fc
+  .tuple(
+    entries,
+    fc.constantFrom("compact", "compact", "compact", "spaced", "odd", "escaped", "doubled", "extended"),
+    fc.constantFrom("", "", "", " ", "\n"),
+  )
+  .map(([fields, how, around]) => {
+    const compact = JSON.stringify(Object.fromEntries(fields));
+    const [first] = fields;
+    const text = {
+      compact,
+      spaced: JSON.stringify(Object.fromEntries(fields), null, 1),
+      odd: oddJson(Object.fromEntries(fields) as Parameters<typeof oddJson>[0]),
+      escaped: compact.replaceAll("/", "\\/").replace("response_id", "response\\u005fid"),
+      doubled: first ? `${compact.slice(0, -1)},${JSON.stringify(first[0])}:"QUJD"}` : compact,
+      extended: `${compact.slice(0, -1)},"of_tomorrow":{"delta":"AAAA"}}`,
+    }[how];
+    return Buffer.from(`${around}${text}${around}`);
+  });
+
+describe("agent audio, read from the bytes", () => {
+  test("is what JSON.parse reads, for every spelling of the message; what the scan leaves is left to the parser", () => {
+    let read = 0;
+    fc.assert(
+      fc.property(spelling, (message) => {
+        const scanned = scanAudioDelta(message);
+        if (!scanned) return;
+        read += 1;
+        expect(scanned).toEqual(parsed(message));
+      }),
+      { numRuns: 10_000 },
+    );
+    expect(read).toBeGreaterThan(500);
+  });
+
+  test("is read whatever the order of the keys, as long as it is written as engines do", () => {
+    const order = fc.shuffledSubarray(Object.keys(BASE) as (keyof typeof BASE)[], { minLength: 7 });
+    fc.assert(
+      fc.property(order, audio, (keys, base64) => {
+        const event = Object.fromEntries(keys.map((key) => [key, key === "delta" ? base64 : BASE[key]]));
+        const message = Buffer.from(JSON.stringify(event));
+        expect(scanAudioDelta(message)).toEqual(parsed(message));
+        expect(scanAudioDelta(message)).toBeDefined();
+      }),
+    );
+  });
+
+  test("is never read from a message that was cut or changed on the way, unless a parser would read the same", () => {
+    const message = Buffer.from(PLAIN_ORDER);
+    fc.assert(
+      fc.property(fc.nat({ max: message.length - 1 }), fc.nat({ max: 255 }), fc.boolean(), (at, byte, cut) => {
+        const broken = cut ? message.subarray(0, at) : Buffer.from(message);
+        if (!cut) broken[at] = byte;
+        const scanned = scanAudioDelta(broken);
+        if (scanned) expect(scanned).toEqual(parsed(broken));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  test.each([
+    ["the end of the audio", PLAIN_ORDER.replace("audio.delta", "audio.done")],
+    ["a longer type", PLAIN_ORDER.replace('audio.delta"', 'audio.delta.more"')],
+    ["a piece of the transcript", PLAIN_ORDER.replace("output_audio.", "output_audio_transcript.")],
+    ["a piece without its item", PLAIN_ORDER.replace('"item_id":"item_1",', "")],
+    ["a piece without sound", PLAIN_ORDER.replace(/,"delta":"[^"]*"/, "")],
+    ["a piece whose type is told twice", PLAIN_ORDER.replace("}", ',"type":"response.done"}')],
+    ["a number that JSON does not know", PLAIN_ORDER.replace('index":0', 'index":07')],
+    ["an array", `[${PLAIN_ORDER}]`],
+    ["nothing", ""],
+    ["an empty object", "{}"],
+  ])("%s is not taken for a piece of audio", (_what, text) => {
+    expect(scanAudioDelta(Buffer.from(text))).toBeUndefined();
+  });
+});
+
+test("caller audio is written as JSON that says exactly what it holds", () => {
+  fc.assert(
+    fc.property(audio, (base64) => {
+      expect(JSON.parse(writeAppend(Buffer.from(base64, "latin1")).toString("utf8"))).toEqual({
+        type: "input_audio_buffer.append",
+        audio: base64,
+      });
+    }),
+  );
+});
