@@ -15,6 +15,8 @@ export interface Hearing {
   murky: boolean;
   /** Whether it is as loud as whoever holds the telephone; so is everything before they have spoken. */
   near: boolean;
+  /** Whether it is no louder than what was judged to be no speech a while ago. */
+  ignored: boolean;
   /** 0 to 1: how much it asks for attention. A vowel does; a hiss, with which speech may begin, does by half. */
   speechLike: number;
 }
@@ -25,8 +27,9 @@ const LEAST_DBFS = -47;
 const MARGIN_DB = 9;
 /** Speech stands out by so much of a sound that was judged to be none. */
 const MARGIN_OVER_IGNORED_DB = 4;
-/** By which such a judgement fades, a second. */
-const IGNORED_FALLS_DB = 1.5;
+/** By which such a judgement fades, a second, when nothing is as loud as that less `IGNORED_LASTS_DB`. */
+const IGNORED_FALLS_DB = 3;
+const IGNORED_LASTS_DB = 8;
 /** Another voice in the room is so much quieter than whoever holds the telephone. */
 const NEAR_DB = 9;
 /** After so much of the agent without an echo none is expected. */
@@ -56,6 +59,7 @@ export class SpeechMeter {
     voiced: false,
     murky: false,
     near: false,
+    ignored: false,
     speechLike: 0,
   };
   readonly #echo = new EchoEar();
@@ -78,7 +82,8 @@ export class SpeechMeter {
     const level = this.#take(frame);
     this.#echo.hears(this.#newest);
     const floor = this.#track(level);
-    this.#ignoredDbfs -= (IGNORED_FALLS_DB * FRAME_MS) / 1_000;
+    // As long as it goes on it stays known.
+    if (level < this.#ignoredDbfs - IGNORED_LASTS_DB) this.#ignoredDbfs -= (IGNORED_FALLS_DB * FRAME_MS) / 1_000;
     const hearing = this.#hearing;
     hearing.levelDbfs = level;
     hearing.floorDbfs = floor;
@@ -87,8 +92,8 @@ export class SpeechMeter {
     hearing.murky = hearing.sounds && !hearing.voiced && this.#lowShare > LOW_SHARE;
     hearing.near = hearing.sounds && (this.#callerDbfs === undefined || level > this.#callerDbfs - NEAR_DB);
     if (!hearing.sounds && this.#echo.isDue(endedAtMs)) this.#echoFreeMs += FRAME_MS;
-    const asks = hearing.near && level > this.#ignoredDbfs + MARGIN_OVER_IGNORED_DB;
-    hearing.speechLike = asks ? (hearing.voiced ? 1 : 0.5) : 0;
+    hearing.ignored = level < this.#ignoredDbfs + MARGIN_OVER_IGNORED_DB;
+    hearing.speechLike = hearing.near ? (hearing.voiced ? 1 : 0.5) : 0;
     return hearing;
   }
 

@@ -34,6 +34,8 @@ export interface FloorSettings {
   readonly wordsWithinMs: number;
   /** A sound that is like speech for so long, and that the engine noticed, needs no transcript. */
   readonly surelyMs: number;
+  /** A sound of which nothing else is known after so long is transcribed at once. */
+  readonly askAfterMs: number;
   /** What the engine missed is a turn once it has been quiet for so long. */
   readonly missedQuietMs: number;
   /** The engine still takes a caller for speaking whom we have not heard for so long: their turn is ended. */
@@ -46,6 +48,7 @@ export const FLOOR_DEFAULTS: FloorSettings = {
   mayBeWordsMs: 350,
   wordsWithinMs: 1_300,
   surelyMs: 1_200,
+  askAfterMs: 2_500,
   missedQuietMs: 900,
   stuckQuietMs: 4_000,
 };
@@ -58,6 +61,10 @@ const ECHO_DOUBT_MS = 40;
 const GAP_MS = 200;
 /** The engine dates speech up to so much before what we hear of it. */
 const SLACK_MS = 400;
+/** Where the engine and we place the beginning of the same speech differs by no more. */
+const SAME_START_MS = 700;
+/** A sound that comes back so soon after the agent went on is one of many. */
+const RESTLESS_MS = 4_000;
 /** A turn in which we heard so much of a voice is answered without waiting for its words. */
 const ANSWERED_AT_ONCE_MS = 120;
 /** A "yes" so shortly before the agent's last word answers what was said. */
@@ -102,6 +109,7 @@ export class Floor {
   /** A "yes" over which the agent went on, and when it did. */
   #assent: { readonly turn: Turn; readonly atMs: number } | undefined;
   #held = false;
+  #resumedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(commands: FloorCommands, settings: Partial<FloorSettings> = {}) {
     this.#commands = commands;
@@ -189,7 +197,8 @@ export class Floor {
 
   /** Waits for enough evidence that somebody makes a sound. */
   #listen(hearing: Readonly<Hearing>, endedAtMs: number, nowMs: number): void {
-    if (hearing.speechLike === 0) {
+    const supported = [...this.#turns.values()].some(({ open }) => open);
+    if (hearing.speechLike === 0 || (hearing.ignored && !supported)) {
       this.#score = Math.max(0, this.#score - FRAME_MS / 2);
       if (this.#score === 0) this.#doubt = undefined;
       this.#doubt?.hear(hearing, endedAtMs);
@@ -198,7 +207,6 @@ export class Floor {
     this.#doubt ??= new Sound(endedAtMs - FRAME_MS);
     this.#doubt.hear(hearing, endedAtMs);
     this.#score += FRAME_MS * hearing.speechLike;
-    const supported = [...this.#turns.values()].some(({ open }) => open);
     if (this.#doubt.voicedMs === 0 && !supported) return; // a hiss may be the line
     const doubtful = this.#agent === "speaks" && this.#meter.echoUnknown;
     const enough = supported ? SUPPORTED_SPEECH_MS : this.#settings.minSpeechMs;
@@ -263,21 +271,27 @@ export class Floor {
   #judge(nowMs: number): void {
     const sound = this.#sound;
     if (!sound) return;
-    const { surelyMs, resumeAfterMs, missedQuietMs, stuckQuietMs, wordsWithinMs, mayBeWordsMs } = this.#settings;
+    const { surelyMs, askAfterMs, resumeAfterMs, missedQuietMs, stuckQuietMs, wordsWithinMs, mayBeWordsMs } =
+      this.#settings;
     const quietMs = nowMs - sound.untilMs;
     const turns = [...this.#turns.values()].filter((turn) => meet(turn, sound));
-    const noticed = turns.some((turn) => turn.noticed);
+    const noticed = turns.some((turn) => turn.noticed && Math.abs(turn.fromMs - sound.fromMs) < SAME_START_MS);
     if (this.#agent === "paused" && noticed && sound.lengthMs >= surelyMs && sound.isSpeech) {
       this.#yield(sound.fromMs, nowMs);
     }
-    if (sound.isNoise && !(this.#agent === "silent" && turns.some(({ open }) => open))) {
+    const paused = this.#agent === "paused";
+    const open = turns.some((turn) => turn.open);
+    const nothing = turns.length > 0 && !open && turns.every(({ meaning }) => meaning === "nothing");
+    if ((sound.isNoise && (paused || !open)) || (nothing && sound.ageMs >= surelyMs)) {
       this.#meter.ignore(sound.loudestDbfs);
       this.#over(nowMs);
       return;
     }
+    // The agent has been kept waiting for long by what it is hard to know from the sound alone: have it written down.
+    if (paused && sound.ageMs >= askAfterMs && turns.every(({ committedAtMs }) => committedAtMs === undefined)) {
+      this.#end(nowMs);
+    }
     if (quietMs < GAP_MS) return;
-    const paused = this.#agent === "paused";
-    const open = turns.some((turn) => turn.open);
     const settled = turns.length > 0 && turns.every((turn) => turn.answered || turn.meaning !== undefined);
     const short = turns.length === 0 ? !sound.mayBeWords : paused && sound.lengthMs < mayBeWordsMs;
     if (settled || (short && quietMs >= resumeAfterMs)) {
@@ -314,6 +328,8 @@ export class Floor {
     this.#commands.callerStopped(sound.untilMs);
     if (this.#agent === "paused") {
       this.#agent = "speaks";
+      if (nowMs - this.#resumedAtMs < RESTLESS_MS) this.#meter.ignore(sound.loudestDbfs);
+      this.#resumedAtMs = nowMs;
       this.#commands.resume();
     }
     this.#hold(false);

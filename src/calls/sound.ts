@@ -1,12 +1,13 @@
 import { FRAME_MS } from "../audio/g711.ts";
 import type { Hearing } from "../audio/speech-meter.ts";
 
-const FAR_SHARE = 0.35;
+const FAR_SHARE = 0.6;
 const WORDS_MS = 500;
 const VOWEL_MS = 160;
 /** Without any pause nobody speaks for longer. */
 const LONGEST_VOWELS_MS = 1_300;
 const SPEECH_SHARE = 0.3;
+const BREAKS_SHARE = 0.15;
 const MURKY_SHARE = 0.1;
 const NOISE_MS = 1_500;
 const NOISE_SHARE = 0.2;
@@ -86,6 +87,7 @@ export class Sound {
       this.longestMs <= LONGEST_VOWELS_MS &&
       this.stretches >= 2 &&
       this.nearMs >= SPEECH_SHARE * this.ageMs &&
+      this.ageMs - this.voicedMs - this.murkyMs >= BREAKS_SHARE * this.ageMs &&
       this.murkyMs < MURKY_SHARE * this.ageMs
     );
   }

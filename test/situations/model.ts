@@ -57,6 +57,8 @@ export class Model implements EngineSession {
   #held = false;
   #frames = 0;
   #turns = 0;
+  /** The item of the speech that is being noticed. */
+  #open: string | undefined;
   #responses = 0;
   #answers = 0;
   #closed = false;
@@ -100,7 +102,8 @@ export class Model implements EngineSession {
     );
     for (const one of missed) this.#committed.add(one);
     this.#turns += 1;
-    const itemId = `ended_${this.#turns}`;
+    // An item that was announced when its speech began is the one that is made.
+    const itemId = this.#open ?? `ended_${this.#turns}`;
     const text = missed.map((one) => one.text ?? "").join(" ");
     this.#parts.clock.after(40, () => this.#commit(itemId, text.trim(), missed[0]?.writtenAfterMs ?? 400));
   }
@@ -120,8 +123,12 @@ export class Model implements EngineSession {
     const { vad, fromMs, untilMs } = utterance;
     if (!vad) return [];
     const atInputMs = Math.max(0, Math.min(fromMs, vad.startedAtMs) - PADDING_MS);
-    const started = () => this.#tell("speechStarted", { itemId, atInputMs });
+    const started = () => {
+      this.#open = itemId;
+      this.#tell("speechStarted", { itemId, atInputMs });
+    };
     const stopped = () => {
+      this.#open = undefined;
       this.#tell("speechStopped", { itemId, atInputMs: untilMs });
       if (this.#committed.has(utterance)) return;
       this.#committed.add(utterance);

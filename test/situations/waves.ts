@@ -26,18 +26,18 @@ export function add(whole: Wave, part: Wave, atMs = 0, gain = 1): Wave {
   return whole;
 }
 
-/** Root mean square of what sounds: 20 ms windows within 30 dB of the loudest one. */
+/** Root mean square of what sounds: 20 ms windows within 30 dB of the loudest one; a shorter sound as a whole. */
 export function loudnessDbfs(sound: Wave): number {
-  const window = samplesOf(20);
+  const window = Math.min(samplesOf(20), sound.length);
   const powers: number[] = [];
-  for (let at = 0; at + window <= sound.length; at += window) {
+  for (let at = 0; window > 0 && at + window <= sound.length; at += window) {
     let sum = 0;
     for (let i = at; i < at + window; i++) sum += (sound[i] as number) ** 2;
     powers.push(sum / window);
   }
   const most = Math.max(1e-12, ...powers);
   const loud = powers.filter((power) => power > most / 1_000);
-  return 10 * Math.log10(loud.reduce((sum, power) => sum + power, 0) / Math.max(1, loud.length));
+  return 10 * Math.log10(loud.reduce((sum, power) => sum + power, 1e-12) / Math.max(1, loud.length));
 }
 
 /** The same sound at that loudness, unless it would clip. */
