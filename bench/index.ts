@@ -1,4 +1,5 @@
 /** `npm run bench`: measures the audio path of our plugin against other bridges. `--help` says how. */
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +24,13 @@ async function main(options: Options): Promise<void> {
   const [load = 0] = loadavg();
   if (load > BUSY_LOAD) say(`this machine is busy (load ${load.toFixed(1)}): times and CPU are upper bounds`);
   const workDir = await mkdtemp(join(tmpdir(), "voice-bench-"));
+  // The other processes end when their parent has gone.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      rmSync(workDir, { recursive: true, force: true });
+      process.exit(1);
+    });
+  }
   try {
     if (!options.source) say("building the plugin");
     const pluginModule = options.source ? SOURCE : await buildPlugin(join(workDir, "dist"));
@@ -49,6 +57,7 @@ async function run(options: Options, bench: Bench, pinned: boolean): Promise<voi
   }
   const { rounds, calls, warm: warmSeconds, seconds: windowSeconds, bridges } = options;
   const measurement = await measure({ bridges, rounds, calls, warmSeconds, windowSeconds }, bench);
+  if (measurement.countedRounds < rounds) process.exitCode = 1;
   print(options, textReport(measurement), jsonReport(measurement, pinned));
 }
 

@@ -58,6 +58,8 @@ export interface Measurement {
 
 /** Void rounds are repeated, up to so many times the wished number. */
 const MOST_ATTEMPTS = 2;
+/** Within a round a void run is tried so often: noise of a moment costs no whole round. */
+const TRIES = 3;
 const ODD_ROUND = { calls: 40, warmSeconds: 1, windowSeconds: 8 };
 const IDLE_MS = 500;
 
@@ -73,13 +75,16 @@ export async function measure(plan: Plan, bench: Bench): Promise<Measurement> {
     // The order turns, so that no bridge always follows the same one.
     for (let i = 0; i < bridges.length; i++) {
       const name = bridges[(i + attempt - 1) % bridges.length] as BridgeName;
-      const run = await oneRun(name, plan, "usual", bench);
-      bench.say(`round ${attempt}, ${name}: ${describe(run)}`);
+      const run = await repeatIfVoid(
+        () => oneRun(name, plan, "usual", bench),
+        (tried) => bench.say(`round ${attempt}, ${name}: ${describe(tried)}`),
+      );
       runs.push(run);
+      if (run.void !== undefined) break;
     }
-    const reasons = runs.flatMap(({ bridge, void: why }) => (why === undefined ? [] : [`${bridge}: ${why}`]));
-    if (reasons.length === 0) counted.push(runs);
-    else voidRounds.push(`round ${attempt} does not count (${reasons.join("; ")})`);
+    const failed = runs.find((run) => run.void !== undefined);
+    if (!failed) counted.push(runs);
+    else voidRounds.push(`round ${attempt} does not count (${failed.bridge}: ${failed.void})`);
   }
   const odd: Run[] = [];
   for (const name of bridges) {
@@ -90,6 +95,18 @@ export async function measure(plan: Plan, bench: Bench): Promise<Measurement> {
     odd.push(run);
   }
   return summarise(plan, counted, odd, voidRounds);
+}
+
+/** The first run that counts, or the last of those that were tried. */
+export async function repeatIfVoid<Result extends { readonly void: string | undefined }>(
+  run: () => Promise<Result>,
+  tell: (result: Result) => void,
+): Promise<Result> {
+  for (let tried = 1; ; tried++) {
+    const result = await run();
+    tell(result);
+    if (result.void === undefined || tried === TRIES) return result;
+  }
 }
 
 /** One bridge in a fresh process under one load. */

