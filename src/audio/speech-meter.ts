@@ -13,11 +13,13 @@ export interface Hearing {
   voiced: boolean;
   /** Whether it is neither voiced nor a hiss: several tones or voices at once, a rumble. Speech has little of it. */
   murky: boolean;
-  /** Whether it is as loud as whoever holds the telephone; so is everything before they have spoken. */
+  /** Whether it may be of whoever holds the telephone, by its level; so may everything before they have spoken. */
   near: boolean;
+  /** Whether it is as loud as their vowels are, which within a few hundred milliseconds of their speech something is. */
+  full: boolean;
   /** Whether it is no louder than what was judged to be no speech a while ago. */
   ignored: boolean;
-  /** 0 to 1: how much it asks for attention. A vowel does; a hiss, with which speech may begin, does by half. */
+  /** 0 to 1: how much it asks for attention. A vowel does; a hiss, with which speech may begin, by half. */
   speechLike: number;
 }
 
@@ -30,8 +32,10 @@ const MARGIN_OVER_IGNORED_DB = 4;
 /** By which such a judgement fades, a second, when nothing is as loud as that less `IGNORED_LASTS_DB`. */
 const IGNORED_FALLS_DB = 3;
 const IGNORED_LASTS_DB = 8;
-/** Another voice in the room is so much quieter than whoever holds the telephone. */
+/** Speech is seldom quieter than its mean by so much, but at its edges. */
 const NEAR_DB = 9;
+/** Vowels are. The loudest of a voice in the background, which is 12 dB and more below, are not. */
+const FULL_DB = 4;
 /** After so much of the agent without an echo none is expected. */
 const ECHO_FREE_MS = 1_500;
 const QUIETEST_DBFS = -70;
@@ -59,6 +63,7 @@ export class SpeechMeter {
     voiced: false,
     murky: false,
     near: false,
+    full: false,
     ignored: false,
     speechLike: 0,
   };
@@ -93,7 +98,8 @@ export class SpeechMeter {
     hearing.near = hearing.sounds && (this.#callerDbfs === undefined || level > this.#callerDbfs - NEAR_DB);
     if (!hearing.sounds && this.#echo.isDue(endedAtMs)) this.#echoFreeMs += FRAME_MS;
     hearing.ignored = level < this.#ignoredDbfs + MARGIN_OVER_IGNORED_DB;
-    hearing.speechLike = hearing.near ? (hearing.voiced ? 1 : 0.5) : 0;
+    hearing.full = hearing.voiced && (this.#callerDbfs === undefined || level > this.#callerDbfs - FULL_DB);
+    hearing.speechLike = hearing.near ? (hearing.voiced ? 1 : hearing.murky ? 0.75 : 0.5) : 0;
     return hearing;
   }
 

@@ -48,7 +48,7 @@ export const FLOOR_DEFAULTS: FloorSettings = {
   mayBeWordsMs: 350,
   wordsWithinMs: 1_300,
   surelyMs: 1_200,
-  askAfterMs: 2_500,
+  askAfterMs: 1_500,
   missedQuietMs: 900,
   stuckQuietMs: 4_000,
 };
@@ -198,17 +198,20 @@ export class Floor {
   /** Waits for enough evidence that somebody makes a sound. */
   #listen(hearing: Readonly<Hearing>, endedAtMs: number, nowMs: number): void {
     const supported = [...this.#turns.values()].some(({ open }) => open);
-    if (hearing.speechLike === 0 || (hearing.ignored && !supported)) {
-      this.#score = Math.max(0, this.#score - FRAME_MS / 2);
+    const ignored = hearing.ignored && !supported;
+    // What sounds on behind a vowel is of the same voice, though it is quieter.
+    const lasts = hearing.sounds && this.#doubt !== undefined && this.#doubt.nearMs > 0;
+    if (hearing.speechLike > 0 && !ignored) {
+      this.#doubt ??= new Sound(endedAtMs - FRAME_MS);
+      this.#score += FRAME_MS * hearing.speechLike;
+    } else {
+      this.#score = Math.max(0, this.#score + (lasts && !ignored ? FRAME_MS : -FRAME_MS) / 4);
       if (this.#score === 0) this.#doubt = undefined;
-      this.#doubt?.hear(hearing, endedAtMs);
-      return;
     }
-    this.#doubt ??= new Sound(endedAtMs - FRAME_MS);
-    this.#doubt.hear(hearing, endedAtMs);
-    this.#score += FRAME_MS * hearing.speechLike;
-    if (this.#doubt.voicedMs === 0 && !supported) return; // a hiss may be the line
-    const doubtful = this.#agent === "speaks" && this.#meter.echoUnknown;
+    const doubt = this.#doubt;
+    if (!doubt) return;
+    doubt.hear(hearing, endedAtMs);
+    if (doubt.voicedMs === 0 && !supported) return; // a hiss may be the line
     const enough = supported ? SUPPORTED_SPEECH_MS : this.#settings.minSpeechMs;
     if (this.#score < enough) return;
     if (this.#agent !== "silent" && this.#meter.isOurs(endedAtMs)) {
@@ -216,7 +219,8 @@ export class Floor {
       this.#doubt = undefined;
       return;
     }
-    if (this.#score >= enough + (doubtful ? ECHO_DOUBT_MS : 0)) this.#begin(this.#doubt, nowMs);
+    const doubtful = this.#agent === "speaks" && this.#meter.echoUnknown;
+    if (this.#score >= enough + (doubtful ? ECHO_DOUBT_MS : 0)) this.#begin(doubt, nowMs);
   }
 
   /** Whoever makes this sound may want the floor. */
@@ -287,8 +291,8 @@ export class Floor {
       this.#over(nowMs);
       return;
     }
-    // The agent has been kept waiting for long by what it is hard to know from the sound alone: have it written down.
-    if (paused && sound.ageMs >= askAfterMs && turns.every(({ committedAtMs }) => committedAtMs === undefined)) {
+    // The agent has waited for long, and it is hard to know from the sound alone: have it written down.
+    if (paused && sound.ageMs >= (open ? 2 : 1) * askAfterMs && turns.every(({ committedAtMs }) => committedAtMs === undefined)) {
       this.#end(nowMs);
     }
     if (quietMs < GAP_MS) return;
@@ -298,7 +302,8 @@ export class Floor {
       this.#over(nowMs);
       return;
     }
-    const missed = turns.length === 0 && quietMs >= missedQuietMs;
+    const unheardMs = sound.untilMs - Math.max(...turns.map(({ committedAtMs }) => committedAtMs ?? nowMs), 0);
+    const missed = quietMs >= missedQuietMs && (turns.length === 0 || unheardMs > mayBeWordsMs);
     const stuck = open && quietMs >= (paused && !sound.mayBeWords ? wordsWithinMs : stuckQuietMs);
     if (paused && stuck && !sound.mayBeWords) {
       this.#over(nowMs);
@@ -315,7 +320,8 @@ export class Floor {
 
   /** Ends a turn that the engine does not end. */
   #end(nowMs: number): void {
-    if (this.#endedAtMs !== undefined) return;
+    const again = (this.#sound?.untilMs ?? 0) > (this.#endedAtMs ?? 0) + this.#settings.mayBeWordsMs;
+    if (!again) return;
     this.#endedAtMs = nowMs;
     this.#commands.commitTurn();
   }

@@ -1,7 +1,8 @@
 import { FRAME_MS } from "../audio/g711.ts";
 import type { Hearing } from "../audio/speech-meter.ts";
 
-const FAR_SHARE = 0.6;
+const FULL_MS = 40;
+const FAR_AFTER_MS = 300;
 const WORDS_MS = 500;
 const VOWEL_MS = 160;
 /** Without any pause nobody speaks for longer. */
@@ -20,6 +21,8 @@ export class Sound {
   /** How much of it was voiced, and how much of that as loud as the caller is. */
   voicedMs = 0;
   nearMs = 0;
+  /** How much of it was as loud as the caller's vowels are. */
+  fullMs = 0;
   /** How much of it was murky: several tones or voices at once. */
   murkyMs = 0;
   /** The longest stretch of voice without a pause, and how many stretches there were. */
@@ -47,6 +50,7 @@ export class Sound {
     this.#stretchMs += FRAME_MS;
     this.longestMs = Math.max(this.longestMs, this.#stretchMs);
     this.voicedMs += FRAME_MS;
+    if (hearing.full) this.fullMs += FRAME_MS;
     if (!hearing.near) return;
     this.nearMs += FRAME_MS;
     this.#power += 10 ** (hearing.levelDbfs / 10);
@@ -67,9 +71,9 @@ export class Sound {
     return 10 * Math.log10((this.#power * FRAME_MS) / this.nearMs);
   }
 
-  /** Whether most of its voice is further away than the telephone. */
+  /** Whether its voice is further away than the telephone. */
   get isFar(): boolean {
-    return this.voicedMs >= 200 && this.nearMs < FAR_SHARE * this.voicedMs;
+    return this.ageMs >= FAR_AFTER_MS && this.voicedMs > 2 * FULL_MS && this.fullMs < FULL_MS;
   }
 
   /**
@@ -92,14 +96,8 @@ export class Sound {
     );
   }
 
-  /** Whether it has gone on for long, and cannot be speech: noise, music, a far-away voice. */
+  /** Whether it cannot be the caller's speech: it has no voice, though it goes on, or one that is far away. */
   get isNoise(): boolean {
-    if (this.isFar) return this.ageMs >= 300;
-    return (
-      this.ageMs >= NOISE_MS &&
-      (this.voicedMs < NOISE_SHARE * this.ageMs ||
-        this.longestMs > LONGEST_VOWELS_MS ||
-        this.murkyMs > 2 * MURKY_SHARE * this.ageMs)
-    );
+    return this.isFar || (this.ageMs >= NOISE_MS && this.voicedMs < NOISE_SHARE * this.ageMs);
   }
 }

@@ -104,8 +104,9 @@ export class Model implements EngineSession {
     this.#turns += 1;
     // An item that was announced when its speech began is the one that is made.
     const itemId = this.#open ?? `ended_${this.#turns}`;
-    const text = missed.map((one) => one.text ?? "").join(" ");
-    this.#parts.clock.after(40, () => this.#commit(itemId, text.trim(), missed[0]?.writtenAfterMs ?? 400));
+    const fails = missed.some(({ text }) => text === undefined);
+    const text = fails ? undefined : missed.map((one) => one.text).join(" ");
+    this.#parts.clock.after(40, () => this.#commit(itemId, text, missed[0]?.writtenAfterMs ?? 400));
   }
   instruct(): void {}
   remember(): void {}
