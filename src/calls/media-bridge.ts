@@ -91,7 +91,7 @@ export class MediaBridge {
 
   /** Whether sound of such items plays or waits. */
   sounds(which: (itemId: string) => boolean): boolean {
-    return this.agentSpeaks && this.#playout.some(which);
+    return this.agentSpeaks && this.#playout.some(which, this.#playback.at(this.#parts.clock.now()));
   }
 
   /** Connects the phone's side. */
@@ -272,9 +272,12 @@ export class MediaBridge {
 
   /** The carrier takes nothing: what waits is dropped rather than heard late. */
   #stall(nowMs: number): void {
-    if (!this.#stalled) this.#parts.onStall("The carrier does not take our audio.");
+    let playback = this.#playback.at(nowMs);
+    if (!this.#stalled) {
+      this.#parts.onStall("The carrier does not take our audio.");
+      playback = this.#silence(); // behind what lies in the socket: none of it is to be heard once it moves again
+    }
     this.#stalled = true;
-    const playback = this.#playback.at(nowMs);
     this.#pacer.clear(playback);
     for (const item of this.#taken(this.#playout.takeAll(playback))) this.#parts.onHeard(item);
   }
