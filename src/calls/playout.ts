@@ -54,9 +54,11 @@ export class Playout {
     }
   }
 
-  /** Whether there are such items that have not played out. */
-  some(which: (itemId: string) => boolean): boolean {
-    for (const itemId of this.#items.keys()) if (which(itemId)) return true;
+  /** Whether there is sound of such items that has not played at `nowMs`; of one that is stalled all may have. */
+  some(which: (itemId: string) => boolean, nowMs: number): boolean {
+    for (const item of this.#items.values()) {
+      if (which(item.itemId) && item.producedMs - heardMs(item, nowMs) >= FRAME_MS) return true;
+    }
     return false;
   }
 
