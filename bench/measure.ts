@@ -90,9 +90,12 @@ export async function measure(plan: Plan, bench: Bench): Promise<Measurement> {
   for (const name of bridges) {
     const calls = Math.min(ODD_ROUND.calls, plan.calls);
     const windowSeconds = Math.min(ODD_ROUND.windowSeconds, plan.windowSeconds);
-    const run = await oneRun(name, { ...ODD_ROUND, calls, windowSeconds }, "odd", bench);
-    bench.say(`odd JSON, ${name}: ${describe(run)}`);
-    odd.push(run);
+    const run = await repeatIfVoid(
+      () => oneRun(name, { ...ODD_ROUND, calls, windowSeconds }, "odd", bench),
+      (tried) => bench.say(`odd JSON, ${name}: ${describe(tried)}`),
+    );
+    if (run.void === undefined) odd.push(run);
+    else voidRounds.push(`odd JSON of ${name} does not count (${run.void})`);
   }
   return summarise(plan, counted, odd, voidRounds);
 }

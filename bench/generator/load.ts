@@ -9,9 +9,9 @@ import { TIMED } from "./tally.ts";
 import { TwilioSide } from "./twilio.ts";
 
 /** Calls begin so many milliseconds apart. */
-const APART_MS = 12;
-/** What is under way when nobody sends any more has arrived after this time. */
-const SETTLE_MS = 400;
+const APART_MS = 20;
+/** What is under way when nobody sends any more has arrived after the first time, and is lost after the second. */
+const SETTLE_MS = { least: 200, most: 3_000 };
 /** A bridge has let go of all its sessions within this time after the last call. */
 const LET_GO_MS = 4_000;
 /** How long the short calls of a churn last; the shortest end within the greeting. */
@@ -46,7 +46,9 @@ export async function runLoad(
   const cpu = (used.user + used.system) / 1000 / (performance.now() - before.atMs);
   // Nobody speaks into the end: the last frames of every call have arrived before it hangs up.
   for (const call of calls) call.quiesce();
-  await wait(SETTLE_MS);
+  await wait(SETTLE_MS.least);
+  const arrived = () => calls.every((call) => call.session?.hasHeard(call.lastBlock) ?? true);
+  for (let waited = SETTLE_MS.least; !arrived() && waited < SETTLE_MS.most; waited += 20) await wait(20);
   for (const call of calls) call.session?.finish(call.lastBlock);
   await Promise.all(calls.map((call) => end(call, order, exchange, twilio)));
   await letGo(exchange);

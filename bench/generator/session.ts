@@ -76,6 +76,11 @@ export class ModelSession {
     return this.#isOver;
   }
 
+  /** Whether every caller block up to `last` has come. */
+  hasHeard(last: number): boolean {
+    return this.#order.next > last;
+  }
+
   /** The newest caller block that must have come is `last`: whatever is missing now is lost. */
   finish(last: number): void {
     this.#order.finish(last + 1);
