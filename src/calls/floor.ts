@@ -69,6 +69,8 @@ const RESTLESS_MS = 4_000;
 const ANSWERED_AT_ONCE_MS = 120;
 /** A "yes" so shortly before the agent's last word answers what was said. */
 const LAST_WORD_MS = 1_500;
+/** The engine makes a turn of speech as soon as it has noticed its end. */
+const COMMITTED_WITHIN_MS = 500;
 /** Sounds that are remembered, because the engine's events come late. */
 const REMEMBERED = 6;
 
@@ -80,7 +82,9 @@ interface Turn {
   readonly overAgent: boolean;
   /** Whether the engine noticed it by itself. */
   noticed: boolean;
+  /** Whether it is still to be committed. */
   open: boolean;
+  stoppedAtMs?: number;
   committedAtMs?: number;
   meaning?: "nothing" | "back-channel" | "words";
   answered: boolean;
@@ -105,6 +109,8 @@ export class Floor {
   #sound: Sound | undefined;
   /** When the turn of that sound was ended by us. */
   #endedAtMs: number | undefined;
+  /** How loud the sound was until its turn was made: what came after is not in the transcript. */
+  #loudestDbfs: number | undefined;
   #past: Sound[] = [];
   /** A "yes" over which the agent went on, and when it did. */
   #assent: { readonly turn: Turn; readonly atMs: number } | undefined;
@@ -161,8 +167,7 @@ export class Floor {
   /** The engine noticed its end. */
   engineSpeechStopped(itemId: string, nowMs: number): void {
     const turn = this.#turns.get(itemId);
-    if (turn) turn.open = false;
-    this.#judge(nowMs);
+    if (turn) turn.stoppedAtMs = nowMs;
   }
 
   /** The engine made a turn of it. */
@@ -170,6 +175,7 @@ export class Floor {
     const turn = this.#turn(itemId, this.#sound?.fromMs ?? this.#past.at(-1)?.fromMs ?? nowMs);
     turn.open = false;
     turn.committedAtMs = nowMs;
+    this.#loudestDbfs = this.#sound?.loudestDbfs;
     if (this.#agent === "silent" && this.#nearMs(turn) >= ANSWERED_AT_ONCE_MS && this.#followsAgent(turn)) {
       this.#answer(turn);
     }
@@ -275,6 +281,10 @@ export class Floor {
   #judge(nowMs: number): void {
     const sound = this.#sound;
     if (!sound) return;
+    for (const { itemId, open, stoppedAtMs } of this.#turns.values()) {
+      // A turn that we ended came under another name.
+      if (open && stoppedAtMs !== undefined && nowMs > stoppedAtMs + COMMITTED_WITHIN_MS) this.#turns.delete(itemId);
+    }
     const { surelyMs, askAfterMs, resumeAfterMs, missedQuietMs, stuckQuietMs, wordsWithinMs, mayBeWordsMs } =
       this.#settings;
     const quietMs = nowMs - sound.untilMs;
@@ -287,12 +297,16 @@ export class Floor {
     const open = turns.some((turn) => turn.open);
     const nothing = turns.length > 0 && !open && turns.every(({ meaning }) => meaning === "nothing");
     if ((sound.isNoise && (paused || !open)) || (nothing && sound.ageMs >= surelyMs)) {
-      this.#meter.ignore(sound.loudestDbfs);
+      this.#meter.ignore((nothing && this.#loudestDbfs) || sound.loudestDbfs);
       this.#over(nowMs);
       return;
     }
     // The agent has waited for long, and it is hard to know from the sound alone: have it written down.
-    if (paused && sound.ageMs >= (open ? 2 : 1) * askAfterMs && turns.every(({ committedAtMs }) => committedAtMs === undefined)) {
+    if (
+      paused &&
+      sound.ageMs >= (open ? 2 : 1) * askAfterMs &&
+      turns.every(({ committedAtMs }) => committedAtMs === undefined)
+    ) {
       this.#end(nowMs);
     }
     if (quietMs < GAP_MS) return;

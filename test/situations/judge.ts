@@ -59,7 +59,7 @@ export function judge(situation: Situation, played: Played): Verdict {
     clean: clean && (situation.expect === "yield" || whole),
     beliefErrorMs: played.heardMs === undefined ? 0 : Math.abs(played.heardMs - endMs),
     answered: played.asked.filter((cause) => cause === "turn").length > (situation.during === "answer" ? 1 : 0),
-    valid: starts < situation.untilMs && ends > situation.fromMs,
+    valid: starts < situation.untilMs && (situation.expect === "yield" || ends > situation.fromMs),
     lateMs: starts - situation.speechFromMs,
   };
 }
