@@ -90,7 +90,9 @@ export class Conversation {
     this.#turns = this.#makeTurns();
     const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
     this.#tools = new RunningTools({ ...parts, facts, signal: this.#over.signal });
-    this.#line = new EngineLine({ openers: parts.openers, clock, history: () => this.#scribe.history() });
+    // Sounds of ours are no words of the model's: told late, they would stand behind the question that it answers.
+    const history = () => this.#scribe.history().filter(({ id }) => !id.startsWith(OURS));
+    this.#line = new EngineLine({ openers: parts.openers, clock, history });
     this.#hearEngine(this.#line);
     const { clips, limits } = parts.account;
     this.#waiting = new Waiting({
@@ -205,7 +207,9 @@ export class Conversation {
       this.#scribe.callerStopped(itemId, this.#bridge.silence.callerHeardUntilMs);
       this.#turns.engineSpeechStopped(itemId, clock.now());
     });
+    session.on("noted", () => this.#waiting.turnTaken(clock.now()));
     session.on("turnCommitted", ({ itemId }) => {
+      this.#waiting.turnTaken(clock.now());
       this.#scribe.callerTurn(itemId);
       if (this.#parts.account.turns === "server") this.#waiting.answerDue(clock.now());
       this.#turns.turnCommitted(itemId, clock.now());
@@ -253,7 +257,10 @@ export class Conversation {
       resume: () => this.#bridge.resume(),
       yieldFloor: () => this.#interrupt(),
       hold: (held) => this.#session?.hold(held),
-      commitTurn: () => this.#session?.commitTurn(),
+      commitTurn: () => {
+        this.#waiting.turnEnded(now());
+        this.#session?.commitTurn();
+      },
       answer: () => this.#answer(),
       callerStarted: (spokeFromMs) => {
         silence.callerStarted(spokeFromMs, now());
@@ -276,10 +283,8 @@ export class Conversation {
   #tick(nowMs: number): void {
     this.#turns.agentSounds(this.#agentTalks, nowMs);
     this.#turns.tick(nowMs);
-    this.#waiting.tick(
-      nowMs,
-      this.#bridge.sounds((itemId) => !itemId.startsWith(OURS)),
-    );
+    const modelSounds = this.#bridge.sounds((itemId) => !itemId.startsWith(OURS));
+    this.#waiting.tick(nowMs, { modelSounds, starved: this.#bridge.starved });
   }
 
   /** Asks the model to speak; from now on the caller waits for it. */
@@ -325,13 +330,10 @@ export class Conversation {
     if (this.#greeting === "asked") this.#greeting = cuts.some(({ heardMs }) => heardMs > 0) ? "given" : "due";
     for (const cut of cuts) {
       const { itemId, heardMs, producedMs } = cut;
-      if (itemId.startsWith(OURS)) {
-        this.#heard(cut, true);
-        continue;
-      }
+      this.#heard(cut, true);
+      if (itemId.startsWith(OURS)) continue;
       session?.truncate(itemId, heardMs);
       this.#parts.journal.note({ type: "playout.cut", itemId, heardMs, producedMs });
-      this.#heard(cut, true);
       this.#parts.emit("bargeIn", { itemId, heardMs }, this.#summary());
     }
   }
@@ -379,6 +381,7 @@ export class Conversation {
 
   /** The model is gone for good: says that we cannot go on. Whether there was a way to say it. */
   #apologise(): boolean {
+    if (this.#leaving.begun) return true; // the last sentence plays
     for (const cut of this.#bridge.interrupt()) this.#heard(cut, true);
     return this.#playClip("apology");
   }

@@ -25,6 +25,11 @@ export class Leaving {
     this.#onLeave = onLeave;
   }
 
+  /** Whether the conversation is being left. */
+  get begun(): boolean {
+    return this.#why !== undefined;
+  }
+
   /** Begins to leave; `lastItemId` is the sentence, when one is `said`. Says whether it is the first to do so. */
   begin(why: Leave, lastItemId: string): boolean {
     if (this.#why) return false;

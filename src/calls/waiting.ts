@@ -24,6 +24,9 @@ export interface WaitingParts {
   readonly commands: WaitingCommands;
 }
 
+/** A caller who has been quiet for so long when we end their turn waits for us. */
+const QUIET_MS = 500;
+
 /** Knows what the caller waits for, and has the silence broken, the waiting ended, or the caller asked. */
 export class Waiting {
   readonly #parts: WaitingParts;
@@ -31,6 +34,7 @@ export class Waiting {
   readonly #idle: IdleWatch;
   #answeredAtMs: number | undefined;
   #answerSinceMs: number | undefined;
+  #turnSinceMs: number | undefined;
   #engineSinceMs: number | undefined;
   #tools = 0;
   #toolSinceMs = 0;
@@ -59,7 +63,7 @@ export class Waiting {
   /** The model is there. */
   engineThere(nowMs: number): void {
     this.#engineSinceMs = undefined;
-    if (this.#answerSinceMs === undefined) this.#parts.silence.answerCame(nowMs);
+    this.#settle(nowMs);
   }
 
   /** The model was asked to speak. */
@@ -71,7 +75,21 @@ export class Waiting {
   /** The model gives sound, or is not to be waited for any more. */
   answerCame(nowMs: number): void {
     this.#answerSinceMs = undefined;
+    this.#turnSinceMs = undefined;
     this.#parts.silence.answerCame(nowMs);
+  }
+
+  /** We ended a turn of the caller's that the model had not noticed: it is to take it up. */
+  turnEnded(nowMs: number): void {
+    this.#turnSinceMs ??= nowMs;
+    this.#owe(nowMs);
+  }
+
+  /** The model has said something about that turn: it lives, and what comes of the turn is known soon. */
+  turnTaken(nowMs: number): void {
+    if (this.#turnSinceMs === undefined) return;
+    this.#turnSinceMs = undefined;
+    this.#settle(nowMs);
   }
 
   toolStarted(nowMs: number): void {
@@ -90,10 +108,16 @@ export class Waiting {
     this.#lastSignMs = nowMs;
   }
 
-  /** The shared beat. `modelSounds`: whether audio of the model's is queued or plays. */
-  tick(nowMs: number, modelSounds: boolean): void {
+  /**
+   * The shared beat. `modelSounds`: whether audio of the model's is queued or plays. `starved`: whether there is none
+   * although the model has not finished what it began to say.
+   */
+  tick(nowMs: number, { modelSounds, starved }: { modelSounds: boolean; starved: boolean }): void {
     if (this.#answeredAtMs === undefined || this.#leaving) return;
     const { silence, commands } = this.#parts;
+    if (starved && !silence.callerSpeaks) this.answerDue(nowMs);
+    const quiet = nowMs - silence.callerHeardUntilMs >= QUIET_MS;
+    if (this.#turnSinceMs !== undefined && silence.callerSpeaks && quiet) silence.callerStopped(nowMs);
     const action = this.#guard.tick(nowMs, {
       silentSinceMs: silence.silentSinceMs(nowMs),
       callerSpeaks: silence.callerSpeaks,
@@ -130,10 +154,16 @@ export class Waiting {
     this.#parts.silence.answerDue(nowMs);
   }
 
+  /** Something that was waited for is there: nothing is owed if it was the last. */
+  #settle(nowMs: number): void {
+    const owed = [this.#answerSinceMs, this.#turnSinceMs, this.#engineSinceMs].some((since) => since !== undefined);
+    if (!owed) this.#parts.silence.answerCame(nowMs);
+  }
+
   #wait(): Wait | undefined {
     if (this.#engineSinceMs !== undefined) return { for: "engine", sinceMs: this.#engineSinceMs };
     if (this.#tools > 0) return { for: "tool", sinceMs: this.#toolSinceMs };
-    if (this.#answerSinceMs !== undefined) return { for: "answer", sinceMs: this.#answerSinceMs };
-    return undefined;
+    const sinceMs = this.#answerSinceMs ?? this.#turnSinceMs;
+    return sinceMs === undefined ? undefined : { for: "answer", sinceMs };
   }
 }
