@@ -17,6 +17,8 @@ const REST_MS = 3_000;
 /** What a bridge holds at rest. */
 export interface Residue {
   readonly rssMb: number;
+  /** Objects and buffers in use; tells memory that is held from memory that was not given back. */
+  readonly heapMb: number;
   readonly sockets: number;
   readonly handles: number;
   readonly listeners: number;
@@ -67,6 +69,7 @@ export async function measureLeak({ calls, concurrency }: Options, bench: Bench)
 export function whatIsLeft({ idle, warm, end }: Pick<LeakReport, "idle" | "warm" | "end">): string[] {
   const compared = [
     ["rssMb", warm.rssMb, end.rssMb],
+    ["heapMb", warm.heapMb, end.heapMb],
     ["sockets", idle.sockets, end.sockets],
     ["handles", idle.handles, end.handles],
     ["listeners", idle.listeners, end.listeners],
@@ -77,9 +80,10 @@ export function whatIsLeft({ idle, warm, end }: Pick<LeakReport, "idle" | "warm"
 }
 
 export function leakText(report: LeakReport): string {
-  const line = (when: string, { rssMb, sockets, handles, listeners }: Residue) => [
+  const line = (when: string, { rssMb, heapMb, sockets, handles, listeners }: Residue) => [
     when,
     rssMb.toFixed(1),
+    heapMb.toFixed(1),
     String(sockets),
     String(handles),
     String(listeners),
@@ -87,7 +91,7 @@ export function leakText(report: LeakReport): string {
   const faults = Object.entries(seenFaults(report.faults)).map(([kind, count]) => `${kind} ${count}`);
   return [
     table([
-      ["", "RSS MB", "sockets", "handles", "listeners"],
+      ["", "RSS MB", "heap MB", "sockets", "handles", "listeners"],
       line("idle", report.idle),
       line("warm", report.warm),
       line(`after ${report.calls} calls`, report.end),
@@ -101,9 +105,15 @@ export function leakText(report: LeakReport): string {
 
 // --- Internal helpers ---
 
-function residue({ rssBytes, handles, listeners }: Usage): Residue {
+function residue({ rssBytes, heapBytes, handles, listeners }: Usage): Residue {
   const isSocket = (name: string) => /^(?:TCP|TLS)SocketWrap|^(?:TCP|TLS)Wrap/.test(name);
   const count = (wanted: (name: string) => boolean) =>
     Object.entries(handles).reduce((sum, [name, many]) => (wanted(name) ? sum + many : sum), 0);
-  return { rssMb: rssBytes / 1e6, sockets: count(isSocket), handles: count(() => true), listeners };
+  return {
+    rssMb: rssBytes / 1e6,
+    heapMb: heapBytes / 1e6,
+    sockets: count(isSocket),
+    handles: count(() => true),
+    listeners,
+  };
 }

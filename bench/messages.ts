@@ -40,6 +40,8 @@ export interface Usage {
   /** How long the core that bridges are pinned to has been busy, whoever used it. */
   readonly coreBusyMs: number;
   readonly rssBytes: number;
+  /** Objects and buffers that are held; after a collection of garbage only what is in use. */
+  readonly heapBytes: number;
   /** What keeps the process busy, by kind. */
   readonly handles: Readonly<Record<string, number>>;
   readonly listeners: number;

@@ -36,6 +36,7 @@ export function serveBridge(start: (order: BridgeOrder) => Promise<RunningBridge
 
 function usage(bridge: RunningBridge | undefined): Usage {
   const { user, system } = process.cpuUsage();
+  const { heapUsed, external } = process.memoryUsage();
   const handles: Record<string, number> = {};
   for (const name of process.getActiveResourcesInfo()) handles[name] = (handles[name] ?? 0) + 1;
   const own = process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
@@ -44,6 +45,7 @@ function usage(bridge: RunningBridge | undefined): Usage {
     atMs: performance.now(),
     coreBusyMs: coreBusyMs(),
     rssBytes: process.memoryUsage.rss(),
+    heapBytes: heapUsed + external,
     handles,
     listeners: own + (bridge?.listeners?.() ?? 0),
   };

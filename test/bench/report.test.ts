@@ -98,12 +98,12 @@ describe("a step of capacity", () => {
 });
 
 test("what is left of calls: memory against the warm process, everything else against the idle one", () => {
-  const idle = { rssMb: 100, sockets: 1, handles: 10, listeners: 20 };
-  const warm = { rssMb: 150, sockets: 1, handles: 10, listeners: 20 };
+  const idle = { rssMb: 100, heapMb: 20, sockets: 1, handles: 10, listeners: 20 };
+  const warm = { rssMb: 150, heapMb: 30, sockets: 1, handles: 10, listeners: 20 };
   expect(whatIsLeft({ idle, warm, end: { ...warm, rssMb: 164 } })).toEqual([]);
   expect(whatIsLeft({ idle, warm, end: { ...warm, rssMb: 166 } })).toEqual(["rssMb: 150 before, 166 at the end"]);
-  const end = { rssMb: 150, sockets: 2, handles: 12, listeners: 23 };
-  expect(whatIsLeft({ idle, warm, end })).toHaveLength(3);
+  const end = { rssMb: 150, heapMb: 34, sockets: 2, handles: 12, listeners: 23 };
+  expect(whatIsLeft({ idle, warm, end })).toHaveLength(4);
 });
 
 test("a void run is tried again, three times at most, and never passes", async () => {
