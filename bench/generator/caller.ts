@@ -7,7 +7,7 @@ export interface Manner {
   readonly bargeInAfterMs?: number;
 }
 
-/** The turns of `performance.md`: every other one is broken into, late and early in turn. */
+/** How answers are taken in turn: every other one is broken into, while it is still made or long after. */
 const MANNERS: readonly Manner[] = [{}, { bargeInAfterMs: 500 }, {}, { bargeInAfterMs: 1_500 }];
 
 const SPEECH_FRAMES = 30;
