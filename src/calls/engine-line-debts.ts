@@ -72,25 +72,24 @@ export class Debts {
     this.#waiting = this.#waiting.filter(({ order }) => order.cause === "say");
   }
 
-  /** Takes over what a lost session had begun or was asked for. */
-  takeOverAll(link: Link): void {
-    this.#takeOver(link);
-    const repeats = this.#repeated?.committed === true;
-    for (const { order, responseId = "" } of link.session.pending) {
-      const items = [...(link.running.get(responseId)?.items ?? [])];
-      if (!(repeats && order.cause === "turn")) this.add(order, items);
+  /** Takes over what a session leaves: all of it, or what it had begun, or what was waiting behind that. */
+  takeOver(link: Link, which: "all" | "begun" | "waiting"): void {
+    const heard = this.#heard();
+    this.#unheard = [...this.#unheard, ...link.agentItems.keys()].filter((itemId) => !heard.has(itemId));
+    const open = link.unanswered;
+    if (open.length > 0) {
+      this.#repeated = { speech: link.speech, committed: open.some(({ committed }) => committed) };
+      this.#recogniseUntilMs = Number.POSITIVE_INFINITY;
     }
-    for (const { isOwn, stopped, items } of link.running.values()) {
-      if (isOwn && !stopped && !repeats) this.add({ cause: "turn" }, [...items]);
-    }
-  }
-
-  /** Takes over what a session, which goes on with what it has begun, was asked for beside. */
-  takeOverRest(link: Link): void {
-    this.#takeOver(link);
     const repeats = this.#repeated?.committed === true;
     for (const { order, responseId } of link.session.pending) {
-      if (responseId === undefined && !(repeats && order.cause === "turn")) this.add(order);
+      const isWanted = which === "all" || (which === "begun") === (responseId !== undefined);
+      if (!isWanted || (repeats && order.cause === "turn")) continue;
+      this.add(order, [...(link.running.get(responseId ?? "")?.items ?? [])]);
+    }
+    if (which === "waiting" || repeats) return;
+    for (const { isOwn, stopped, items } of link.running.values()) {
+      if (isOwn && !stopped) this.add({ cause: "turn" }, [...items]);
     }
   }
 
@@ -105,9 +104,10 @@ export class Debts {
     this.#repeated = undefined;
   }
 
-  /** Pays what can be paid now. The agent's sound so far plays until `playsUntilMs`. */
-  pay(link: Link, nowMs: number, playsUntilMs: number): void {
+  /** Pays what can be paid now. The agent's sound so far plays until `playsUntilMs`, unless it is held. */
+  pay(link: Link, nowMs: number, playsUntilMs: number, held: boolean): void {
     if (this.#repeated && nowMs >= this.#recogniseUntilMs) this.#answerUnrecognised(this.#repeated);
+    if (held) return;
     const heard = this.#heard();
     if (nowMs > playsUntilMs + SPOKEN_OUT_MS || this.#unheard.every((itemId) => heard.has(itemId))) {
       if (this.#unheard.length > 0) this.inform(link);
@@ -135,16 +135,6 @@ export class Debts {
 
   #heard(): ReadonlySet<string> {
     return new Set(this.#parts.history().map(({ id }) => id));
-  }
-
-  #takeOver(link: Link): void {
-    const heard = this.#heard();
-    this.#unheard = [...this.#unheard, ...link.agentItems.keys()].filter((itemId) => !heard.has(itemId));
-    const open = link.unanswered;
-    if (open.length > 0) {
-      this.#repeated = { speech: link.speech, committed: open.some(({ committed }) => committed) };
-    }
-    this.#recogniseUntilMs = Number.POSITIVE_INFINITY;
   }
 
   /** A turn that was repeated to the new session, and in which it heard nobody speak, is answered all the same. */

@@ -65,6 +65,11 @@ export class Link {
     return starts.length === 0 ? undefined : Math.min(...starts);
   }
 
+  /** It goes on with what it has begun: the turns that are being answered need nobody else. */
+  finishes(): void {
+    for (const { answers } of this.running.values()) this.#answered(answers);
+  }
+
   /** Another session hears the unanswered turns once more, and tells of them under other ids. */
   giveUpUnanswered(tell: Tell): void {
     for (const [itemId, { answered }] of this.turns) {
@@ -119,11 +124,14 @@ export class Link {
     session.on("responseEnded", ({ responseId, status }) => {
       const answers = running.get(responseId)?.answers ?? [];
       running.delete(responseId);
-      if (status !== "completed" && status !== "cancelled") return;
-      for (const itemId of answers) {
-        const turn = turns.get(itemId);
-        if (turn) turn.answered = true;
-      }
+      if (status === "completed" || status === "cancelled") this.#answered(answers);
     });
+  }
+
+  #answered(itemIds: readonly string[]): void {
+    for (const itemId of itemIds) {
+      const turn = this.turns.get(itemId);
+      if (turn) turn.answered = true;
+    }
   }
 }

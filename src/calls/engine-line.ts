@@ -249,7 +249,7 @@ export class EngineLine implements EngineSession {
       this.#tools.ended(response.responseId, response.status === "completed");
       if (response.status === "completed") this.#failures = 0;
       this.#emit("responseEnded", response);
-      if (response.failure && serves() && !this.#over.signal.aborted) this.#failed(link, response.failure);
+      if (response.failure && !this.#over.signal.aborted) this.#failed(link, response.failure);
       this.#dismissIfDone(link);
     });
     session.on("toolCalled", (call) => {
@@ -277,7 +277,8 @@ export class EngineLine implements EngineSession {
     const waitMs = (retryAfterMs ?? 0) * 2 ** (this.#failures - 1);
     this.#debts.addAgain(order, this.#clock.now() + waitMs);
     const most = retryAfterMs === undefined ? MOST_FAULTS : MOST_REFUSALS;
-    if (!error.retryable || this.#failures > most) this.#replace(link, error);
+    if (link !== this.#link) this.#wake();
+    else if (!error.retryable || this.#failures > most) this.#replace(link, error);
     else if (retryAfterMs === undefined && this.#failures > 1) this.#lose(link, error);
     else this.#wake();
   }
@@ -296,7 +297,7 @@ export class EngineLine implements EngineSession {
     const lostAtMs = this.#clock.now();
     this.#link = undefined;
     this.#leave(link);
-    this.#debts.takeOverAll(link);
+    this.#debts.takeOver(link, "all");
     link.cutOff(this.#tell);
     link.session.close();
     this.#emit("lost", { error });
@@ -319,8 +320,9 @@ export class EngineLine implements EngineSession {
     const quiet = settled && !this.#standing.held && now > this.#playsUntilMs + SPOKEN_OUT_MS;
     if (!quiet && !this.#rollOver.isPressing(now)) return;
     const next = this.#rollOver.take() as Opened;
+    link.finishes();
     this.#leave(link);
-    this.#debts.takeOverRest(link);
+    this.#debts.takeOver(link, "waiting");
     link.giveUpUnanswered(this.#tell);
     link.session.hold(true);
     this.#retired.set(
@@ -350,8 +352,10 @@ export class EngineLine implements EngineSession {
   #dismiss(link: Link): void {
     this.#retired.get(link)?.stop();
     this.#retired.delete(link);
+    this.#debts.takeOver(link, "begun");
     link.cutOff(this.#tell);
     link.session.close();
+    this.#wake();
   }
 
   /** Looks after what waits, now and until nothing does. */
@@ -364,7 +368,7 @@ export class EngineLine implements EngineSession {
   #look(): void {
     const now = this.#clock.now();
     if (this.#link) this.#rollOverIfQuiet(this.#link, now);
-    if (this.#link) this.#debts.pay(this.#link, now, this.#playsUntilMs);
+    if (this.#link) this.#debts.pay(this.#link, now, this.#playsUntilMs, this.#standing.held);
     if (!this.#debts.settled || this.#rollOver.isReady) return;
     this.#watch?.stop();
     this.#watch = undefined;

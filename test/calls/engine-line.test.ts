@@ -683,16 +683,53 @@ describe("a session that becomes old", () => {
     expect(of("rolledOver")).toHaveLength(1);
     expect(session(1).isClosed).toBe(false);
     expect(session(2).of("respond")).toEqual([{ cause: "say", text: "Recorded." }]);
+    expect(session(1).of("hold").at(-1), "the old one begins nothing more").toBe(true);
     const toldBefore = told.length;
+    session(1).begin("resp_own", "engine");
+    expect(session(1).of("stop"), "not even by itself").toHaveLength(1);
+    session(1).tell("responseEnded", { responseId: "resp_own", status: "cancelled" });
     session(1).speak("resp_1", "item_1", 100);
     line.truncate("item_1", 50);
     expect(session(1).of("truncate")).toEqual([["item_1", 50]]);
     session(1).finish("resp_1", "item_1");
-    expect(told.slice(toldBefore).map(([name]) => name)).toEqual(["audio", "audioDone", "responseEnded"]);
+    expect(told.slice(toldBefore).map(([name]) => name)).toEqual([
+      "responseEnded",
+      "audio",
+      "audioDone",
+      "responseEnded",
+    ]);
     expect(session(1).isClosed).toBe(true);
     history.push(agent("item_1", "The old one's words."));
     line.respond({ cause: "turn" });
     expect(session(2).of("remember")).toEqual([{ speaker: "agent", text: "The old one's words." }]);
+  });
+
+  test("case 41: an answer that the old session never finishes is taken up by the new one", async () => {
+    const world = await bench();
+    const { line, session, history, of } = world;
+    await quickly(world, 0.8 * HOUR - 10_000);
+    line.respond({ cause: "turn" });
+    session(1).begin("resp_1");
+    session(1).speak("resp_1", "item_1", 500);
+    history.push(agent("item_1", "Well,"));
+    await quickly(world, 0.17 * HOUR + 20_000);
+    expect(of("rolledOver")).toHaveLength(1);
+    await quickly(world, 30_000);
+    expect(session(1).isClosed).toBe(true);
+    expect(of("audioDone")).toEqual([{ responseId: "resp_1", itemId: "item_1" }]);
+    expect(session(2).history).toEqual([{ speaker: "agent", text: "Well," }]);
+    expect(session(2).asked).toEqual([
+      ["instruct", expect.stringContaining("Go on")],
+      ["respond", { cause: "turn" }],
+    ]);
+  });
+
+  test("takes the waiting one with it, when the line is closed", async () => {
+    const world = await bench();
+    world.line.hold(true);
+    await quickly(world, 0.8 * HOUR);
+    world.line.close();
+    expect(world.sessions.map(({ isClosed }) => isClosed)).toEqual([true, true]);
   });
 
   test("is replaced by the waiting one at once when it is lost meanwhile", async () => {
