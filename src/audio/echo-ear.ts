@@ -34,7 +34,9 @@ const LOUD_POWER = (0.05 * 32_768) ** 2;
 export class EchoEar {
   readonly #agent = new Float32Array(KEPT);
   /** The newest `WINDOW` samples of the caller. */
-  readonly #caller = new Float32Array(WINDOW);
+  readonly #caller = new Float64Array(WINDOW);
+  /** What is searched, copied out of the ring. */
+  readonly #stretch = new Float64Array(LONGEST + WINDOW);
   /** The first sample that was never written. */
   #until = 0;
   #lastSent = 0;
@@ -48,9 +50,12 @@ export class EchoEar {
     const start = Math.round(startsAtMs * PER_MS);
     if (start > this.#until) this.#blank(Math.max(this.#until, start - KEPT), start);
     const count = Math.floor(audio.length / DECIMATION);
-    for (let i = 0, at = 0; i < count; i++) {
-      let sum = 0;
-      for (let j = 0; j < DECIMATION; j++, at++) sum += MULAW_TO_LINEAR[audio[at] as number] as number;
+    for (let i = 0, at = 0; i < count; i++, at += DECIMATION) {
+      const sum =
+        (MULAW_TO_LINEAR[audio[at] as number] as number) +
+        (MULAW_TO_LINEAR[audio[at + 1] as number] as number) +
+        (MULAW_TO_LINEAR[audio[at + 2] as number] as number) +
+        (MULAW_TO_LINEAR[audio[at + 3] as number] as number);
       this.#agent[(start + i) & (KEPT - 1)] = sum - EMPHASIS * this.#lastSent;
       this.#lastSent = sum;
     }
@@ -65,7 +70,7 @@ export class EchoEar {
   }
 
   /** Takes one frame of the caller: sums of `DECIMATION` samples. */
-  hears(low: Float32Array): void {
+  hears(low: Float64Array): void {
     const caller = this.#caller;
     caller.copyWithin(0, low.length);
     for (let i = 0, at = WINDOW - low.length; i < low.length; i++, at++) {
@@ -96,7 +101,7 @@ export class EchoEar {
     return heard / length < ABOVE_ECHO * this.#gain * sent;
   }
 
-  /** Whether what was heard last is our own voice; from that it learns how the voice comes back. Costs 0.2 ms. */
+  /** Whether what was heard last is our own voice; from that it learns how the voice comes back. Costs some 0.2 ms. */
   isOurs(endedAtMs: number): boolean {
     const end = Math.round(endedAtMs * PER_MS);
     if (this.#power(end, LONGEST + WINDOW) < SILENT_POWER) return false;
@@ -106,32 +111,40 @@ export class EchoEar {
 
   #find(end: number, fromLag: number, untilLag: number): boolean {
     const caller = this.#caller;
-    let heard = 1;
-    for (let i = 0; i < WINDOW; i++) heard += (caller[i] as number) ** 2;
-    let best = 0;
-    let bestLag = 0;
-    let bestSent = 1;
-    for (let lag = Math.max(0, fromLag); lag <= untilLag; lag++) {
-      const start = end - lag - WINDOW;
-      let cross = 0;
-      let sent = 1;
-      for (let i = 0; i < WINDOW; i++) {
-        const y = this.#agent[(start + i) & (KEPT - 1)] as number;
-        cross += y * (caller[i] as number);
-        sent += y * y;
-      }
-      const likeness = (cross * cross) / (sent * heard);
-      if (likeness <= best) continue;
-      best = likeness;
-      bestLag = lag;
-      bestSent = sent;
+    const shortest = Math.max(0, fromLag);
+    const lags = untilLag - shortest + 1;
+    // In one stretch, oldest first: the longest lag begins it.
+    const sent = this.#stretch.subarray(0, lags - 1 + WINDOW);
+    for (let i = 0, at = end - untilLag - WINDOW; i < sent.length; i++, at++) {
+      sent[i] = this.#agent[at & (KEPT - 1)] as number;
     }
-    const gain = heard / bestSent;
-    if (best < SAME ** 2 || bestSent < SILENT_POWER * WINDOW || gain > MOST_GAIN) return false;
-    const agrees = this.#matches > 0 && Math.abs(bestLag - this.#lag) <= DRIFT;
+    let heardPower = 1;
+    let sentPower = 1;
+    for (let i = 0; i < WINDOW; i++) {
+      heardPower += (caller[i] as number) ** 2;
+      sentPower += (sent[i] as number) ** 2;
+    }
+    let best = 0;
+    let bestAt = 0;
+    let bestPower = 1;
+    for (let at = 0; at < lags; at++) {
+      let cross = 0;
+      for (let i = 0; i < WINDOW; i++) cross += (sent[at + i] as number) * (caller[i] as number);
+      const likeness = (cross * cross) / (sentPower * heardPower);
+      if (likeness > best) {
+        best = likeness;
+        bestAt = at;
+        bestPower = sentPower;
+      }
+      if (at + 1 < lags) sentPower += (sent[at + WINDOW] as number) ** 2 - (sent[at] as number) ** 2;
+    }
+    const gain = heardPower / bestPower;
+    if (best < SAME ** 2 || bestPower < SILENT_POWER * WINDOW || gain > MOST_GAIN) return false;
+    const lag = untilLag - bestAt;
+    const agrees = this.#matches > 0 && Math.abs(lag - this.#lag) <= DRIFT;
     this.#gain = agrees ? this.#gain + (gain - this.#gain) / this.#matches : gain;
     this.#matches = agrees ? Math.min(this.#matches + 1, 8) : 1;
-    this.#lag = bestLag;
+    this.#lag = lag;
     return true;
   }
 

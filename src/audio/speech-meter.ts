@@ -1,5 +1,5 @@
 import { DECIMATION, EchoEar } from "./echo-ear.ts";
-import { FRAME_BYTES, FRAME_MS, MULAW_TO_LINEAR } from "./g711.ts";
+import { FRAME_BYTES, FRAME_MS, MULAW_SILENCE, MULAW_TO_LINEAR } from "./g711.ts";
 
 /** What one frame of the caller sounded like. One object is reused from frame to frame. */
 export interface Hearing {
@@ -69,13 +69,14 @@ export class SpeechMeter {
   };
   readonly #echo = new EchoEar();
   /** The newest two frames, decimated. */
-  readonly #low = new Float32Array(2 * LOW_FRAME);
+  readonly #low = new Float64Array(2 * LOW_FRAME);
   readonly #newest = this.#low.subarray(LOW_FRAME);
   readonly #minima = new Float32Array(FLOOR_PIECES);
   #piece = 0;
   #pieceFrames = 0;
   #pieceMinimum = 0;
   #smoothDbfs: number | undefined;
+  #floorDbfs = 0;
   #lowShare = 0;
   #callerDbfs: number | undefined;
   /** How much of the agent has played, while nothing came back. */
@@ -96,7 +97,7 @@ export class SpeechMeter {
     hearing.voiced = hearing.sounds && this.#lowShare > LOW_SHARE && this.#voicing() > VOICED;
     hearing.murky = hearing.sounds && !hearing.voiced && this.#lowShare > LOW_SHARE;
     hearing.near = hearing.sounds && (this.#callerDbfs === undefined || level > this.#callerDbfs - NEAR_DB);
-    if (!hearing.sounds && this.#echo.isDue(endedAtMs)) this.#echoFreeMs += FRAME_MS;
+    if (!hearing.sounds && this.echoUnknown && this.#echo.isDue(endedAtMs)) this.#echoFreeMs += FRAME_MS;
     hearing.ignored = level < this.#ignoredDbfs + MARGIN_OVER_IGNORED_DB;
     hearing.full = hearing.voiced && (this.#callerDbfs === undefined || level > this.#callerDbfs - FULL_DB);
     hearing.speechLike = hearing.near ? (hearing.voiced ? 1 : hearing.murky ? 0.75 : 0.5) : 0;
@@ -138,18 +139,19 @@ export class SpeechMeter {
 
   /** Decimates a frame. Says how loud it is. */
   #take(frame: Uint8Array): number {
+    if (frame.length !== FRAME_BYTES) return this.#take(whole(frame));
     const low = this.#low;
     low.copyWithin(0, LOW_FRAME);
     let power = 0;
     let lowPower = 0;
-    for (let out = 0, at = 0; out < LOW_FRAME; out++) {
-      let sum = 0;
-      for (let i = 0; i < DECIMATION; i++, at++) {
-        const sample = MULAW_TO_LINEAR[frame[at] ?? 0xff] as number;
-        sum += sample;
-        power += sample * sample;
-      }
-      low[LOW_FRAME + out] = sum;
+    for (let out = LOW_FRAME, at = 0; at < FRAME_BYTES; out++, at += DECIMATION) {
+      const a = MULAW_TO_LINEAR[frame[at] as number] as number;
+      const b = MULAW_TO_LINEAR[frame[at + 1] as number] as number;
+      const c = MULAW_TO_LINEAR[frame[at + 2] as number] as number;
+      const d = MULAW_TO_LINEAR[frame[at + 3] as number] as number;
+      const sum = a + b + c + d;
+      power += a * a + b * b + c * c + d * d;
+      low[out] = sum;
       lowPower += sum * sum;
     }
     this.#lowShare = lowPower / DECIMATION / (power + 1);
@@ -167,28 +169,42 @@ export class SpeechMeter {
       this.#pieceFrames = 0;
       this.#piece = (this.#piece + 1) % FLOOR_PIECES;
     }
-    let floor = 0;
-    for (const minimum of this.#minima) floor = Math.min(floor, minimum);
-    return floor;
+    if (this.#pieceFrames === 0 || smooth < this.#floorDbfs) {
+      let floor = 0;
+      for (let i = 0; i < FLOOR_PIECES; i++) floor = Math.min(floor, this.#minima[i] as number);
+      this.#floorDbfs = floor;
+    }
+    return this.#floorDbfs;
   }
 
   /** The best normalised correlation of the last 40 ms with itself one pitch period ago. */
   #voicing(): number {
     const low = this.#low;
+    let now = 1;
+    for (let i = LONGEST_PERIOD; i < low.length; i++) now += (low[i] as number) ** 2;
+    let before = now;
+    for (let i = 1; i < SHORTEST_PERIOD; i++) before += this.#earlier(i);
     let best = 0;
     for (let lag = SHORTEST_PERIOD; lag <= LONGEST_PERIOD; lag++) {
+      before += this.#earlier(lag);
       let cross = 0;
-      let now = 1;
-      let before = 1;
-      for (let i = LONGEST_PERIOD; i < low.length; i++) {
-        const x = low[i] as number;
-        const y = low[i - lag] as number;
-        cross += x * y;
-        now += x * x;
-        before += y * y;
-      }
-      best = Math.max(best, cross / Math.sqrt(now * before));
+      for (let i = LONGEST_PERIOD; i < low.length; i++) cross += (low[i] as number) * (low[i - lag] as number);
+      if (cross > 0) best = Math.max(best, (cross * cross) / (now * Math.max(1, before)));
     }
-    return best;
+    return Math.sqrt(best);
   }
+
+  /** By how much the power of the stretch one sample earlier differs. */
+  #earlier(lag: number): number {
+    return (this.#low[LONGEST_PERIOD - lag] as number) ** 2 - (this.#low[this.#low.length - lag] as number) ** 2;
+  }
+}
+
+// --- Internal helpers ---
+
+/** A frame that came short is silent at its end. */
+function whole(frame: Uint8Array): Uint8Array {
+  const padded = new Uint8Array(FRAME_BYTES).fill(MULAW_SILENCE);
+  padded.set(frame.subarray(0, FRAME_BYTES));
+  return padded;
 }

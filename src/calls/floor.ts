@@ -1,6 +1,7 @@
 import { FRAME_MS } from "../audio/g711.ts";
 import { type Hearing, SpeechMeter } from "../audio/speech-meter.ts";
 import { weigh } from "./back-channel.ts";
+import { FLOOR_DEFAULTS, type FloorSettings } from "./floor-settings.ts";
 import { Sound } from "./sound.ts";
 
 /** What the floor has done. Every `pause` is followed by one `resume` or `yieldFloor`. */
@@ -23,36 +24,6 @@ export interface FloorCommands {
   callerStopped(endedAtMs: number): void;
 }
 
-export interface FloorSettings {
-  /** So much of a voice is heard before the agent pauses. */
-  readonly minSpeechMs: number;
-  /** The agent goes on so long after a sound that is too short or too strange for words. */
-  readonly resumeAfterMs: number;
-  /** A sound of this length that the engine noticed as well may be words: its transcript is waited for. */
-  readonly mayBeWordsMs: number;
-  /** How long after the sound, or after its turn was made, its transcript is waited for. */
-  readonly wordsWithinMs: number;
-  /** A sound that is like speech for so long, and that the engine noticed, needs no transcript. */
-  readonly surelyMs: number;
-  /** A sound of which nothing else is known after so long is transcribed at once. */
-  readonly askAfterMs: number;
-  /** What the engine missed is a turn once it has been quiet for so long. */
-  readonly missedQuietMs: number;
-  /** The engine still takes a caller for speaking whom we have not heard for so long: their turn is ended. */
-  readonly stuckQuietMs: number;
-}
-
-export const FLOOR_DEFAULTS: FloorSettings = {
-  minSpeechMs: 60,
-  resumeAfterMs: 400,
-  mayBeWordsMs: 350,
-  wordsWithinMs: 1_300,
-  surelyMs: 1_200,
-  askAfterMs: 1_500,
-  missedQuietMs: 900,
-  stuckQuietMs: 4_000,
-};
-
 /** Evidence that suffices when the engine has noticed somebody as well. */
 const SUPPORTED_SPEECH_MS = 30;
 /** Added while it is unknown whether our own voice comes back. */
@@ -71,6 +42,10 @@ const ANSWERED_AT_ONCE_MS = 120;
 const LAST_WORD_MS = 1_500;
 /** The engine makes a turn of speech as soon as it has noticed its end. */
 const COMMITTED_WITHIN_MS = 500;
+/** No transcript is later. */
+const WRITTEN_WITHIN_MS = 10_000;
+/** A turn that is older was never ended. */
+const LONGEST_TURN_MS = 120_000;
 /** Sounds that are remembered, because the engine's events come late. */
 const REMEMBERED = 6;
 
@@ -203,6 +178,7 @@ export class Floor {
 
   /** Waits for enough evidence that somebody makes a sound. */
   #listen(hearing: Readonly<Hearing>, endedAtMs: number, nowMs: number): void {
+    if (hearing.speechLike === 0 && this.#score === 0) return;
     const supported = [...this.#turns.values()].some(({ open }) => open);
     const ignored = hearing.ignored && !supported;
     // What sounds on behind a vowel is of the same voice, though it is quieter.
@@ -281,61 +257,69 @@ export class Floor {
   #judge(nowMs: number): void {
     const sound = this.#sound;
     if (!sound) return;
-    for (const { itemId, open, stoppedAtMs } of this.#turns.values()) {
-      // A turn that we ended came under another name.
-      if (open && stoppedAtMs !== undefined && nowMs > stoppedAtMs + COMMITTED_WITHIN_MS) this.#turns.delete(itemId);
-    }
-    const { surelyMs, askAfterMs, resumeAfterMs, missedQuietMs, stuckQuietMs, wordsWithinMs, mayBeWordsMs } =
-      this.#settings;
-    const quietMs = nowMs - sound.untilMs;
-    const turns = [...this.#turns.values()].filter((turn) => meet(turn, sound));
-    const noticed = turns.some((turn) => turn.noticed && Math.abs(turn.fromMs - sound.fromMs) < SAME_START_MS);
-    if (this.#agent === "paused" && noticed && sound.lengthMs >= surelyMs && sound.isSpeech) {
-      this.#yield(sound.fromMs, nowMs);
-    }
-    const paused = this.#agent === "paused";
+    const turns = this.#turnsOf(sound, nowMs);
+    if (this.#isSurely(sound, turns)) this.#yield(sound.fromMs, nowMs);
     const open = turns.some((turn) => turn.open);
-    const nothing = turns.length > 0 && !open && turns.every(({ meaning }) => meaning === "nothing");
-    if ((sound.isNoise && (paused || !open)) || (nothing && sound.ageMs >= surelyMs)) {
+    const { surelyMs, askAfterMs } = this.#settings;
+    const nothing = turns.length > 0 && turns.every(({ meaning }) => meaning === "nothing");
+    if ((nothing && sound.ageMs >= surelyMs) || (sound.isNoise && (this.#agent === "paused" || !open))) {
       this.#meter.ignore((nothing && this.#loudestDbfs) || sound.loudestDbfs);
       this.#over(nowMs);
       return;
     }
     // The agent has waited for long, and it is hard to know from the sound alone: have it written down.
-    if (
-      paused &&
-      sound.ageMs >= (open ? 2 : 1) * askAfterMs &&
-      turns.every(({ committedAtMs }) => committedAtMs === undefined)
-    ) {
-      this.#end(nowMs);
-    }
-    if (quietMs < GAP_MS) return;
+    const unasked = turns.every(({ committedAtMs }) => committedAtMs === undefined);
+    if (this.#agent === "paused" && unasked && sound.ageMs >= (open ? 2 : 1) * askAfterMs) this.#end(sound, nowMs);
+    if (nowMs - sound.untilMs >= GAP_MS) this.#conclude(sound, turns, nowMs);
+  }
+
+  /** Decides about a sound after which it has become quiet. */
+  #conclude(sound: Sound, turns: readonly Turn[], nowMs: number): void {
+    const { resumeAfterMs, missedQuietMs, stuckQuietMs, wordsWithinMs, mayBeWordsMs } = this.#settings;
+    const quietMs = nowMs - sound.untilMs;
+    const paused = this.#agent === "paused";
     const settled = turns.length > 0 && turns.every((turn) => turn.answered || turn.meaning !== undefined);
     const short = turns.length === 0 ? !sound.mayBeWords : paused && sound.lengthMs < mayBeWordsMs;
     if (settled || (short && quietMs >= resumeAfterMs)) {
       this.#over(nowMs);
       return;
     }
-    const unheardMs = sound.untilMs - Math.max(...turns.map(({ committedAtMs }) => committedAtMs ?? nowMs), 0);
-    const missed = quietMs >= missedQuietMs && (turns.length === 0 || unheardMs > mayBeWordsMs);
-    const stuck = open && quietMs >= (paused && !sound.mayBeWords ? wordsWithinMs : stuckQuietMs);
-    if (paused && stuck && !sound.mayBeWords) {
+    const open = turns.some((turn) => turn.open);
+    if (open && paused && !sound.mayBeWords && quietMs >= wordsWithinMs) {
       this.#over(nowMs);
       return;
     }
-    if (missed || stuck) this.#end(nowMs);
-    const madeAtMs = Math.max(...turns.map(({ committedAtMs }) => committedAtMs ?? 0), this.#endedAtMs ?? 0);
-    if (open || madeAtMs === 0 || nowMs < Math.max(sound.untilMs, madeAtMs) + wordsWithinMs) return;
+    const unheardMs = sound.untilMs - Math.max(0, ...turns.map(({ committedAtMs }) => committedAtMs ?? nowMs));
+    if (quietMs >= (open ? stuckQuietMs : missedQuietMs) && (open || unheardMs > mayBeWordsMs)) this.#end(sound, nowMs);
+    const endedAtMs = this.#endedAtMs ?? 0;
+    if (open && endedAtMs === 0) return;
+    const madeAtMs = Math.max(endedAtMs, ...turns.map(({ committedAtMs }) => committedAtMs ?? 0));
+    if (madeAtMs === 0 || nowMs < Math.max(sound.untilMs, madeAtMs) + wordsWithinMs) return;
     // No words came in time. What was like words is taken for some.
     if (paused && sound.mayBeWords) this.#yield(sound.fromMs, nowMs);
     else if (!paused) for (const turn of turns) if (this.#nearMs(turn) >= ANSWERED_AT_ONCE_MS) this.#answer(turn);
     this.#over(nowMs);
   }
 
+  /** Whether so much is like speech, for the engine as well, that no words need to be waited for. */
+  #isSurely(sound: Sound, turns: readonly Turn[]): boolean {
+    if (this.#agent !== "paused" || sound.lengthMs < this.#settings.surelyMs || !sound.isSpeech) return false;
+    return turns.some((turn) => turn.noticed && Math.abs(turn.fromMs - sound.fromMs) < SAME_START_MS);
+  }
+
+  /** The turns that may be this sound. */
+  #turnsOf(sound: Sound, nowMs: number): Turn[] {
+    for (const { itemId, open, stoppedAtMs = nowMs } of this.#turns.values()) {
+      // A turn that we ended came under another name.
+      if (open && nowMs > stoppedAtMs + COMMITTED_WITHIN_MS) this.#turns.delete(itemId);
+    }
+    return [...this.#turns.values()].filter((turn) => meet(turn, sound));
+  }
+
   /** Ends a turn that the engine does not end. */
-  #end(nowMs: number): void {
-    const again = (this.#sound?.untilMs ?? 0) > (this.#endedAtMs ?? 0) + this.#settings.mayBeWordsMs;
-    if (!again) return;
+  #end(sound: Sound, nowMs: number): void {
+    // Twice only when more has been said since.
+    if (sound.untilMs <= (this.#endedAtMs ?? 0) + this.#settings.mayBeWordsMs) return;
     this.#endedAtMs = nowMs;
     this.#commands.commitTurn();
   }
@@ -354,7 +338,9 @@ export class Floor {
     }
     this.#hold(false);
     for (const turn of this.#turns.values()) {
-      if (!turn.open && nowMs - (turn.committedAtMs ?? turn.fromMs) > 10_000) this.#turns.delete(turn.itemId);
+      const doneAtMs = turn.open ? nowMs : (turn.committedAtMs ?? turn.fromMs);
+      if (nowMs - doneAtMs > WRITTEN_WITHIN_MS || nowMs - turn.fromMs > LONGEST_TURN_MS)
+        this.#turns.delete(turn.itemId);
     }
   }
 

@@ -21,21 +21,21 @@ import { add, atLevel, faded, noise, samplesOf, silence, type Wave } from "./wav
 
 /** How many of each kind are in one run. */
 export const COUNTS: Record<Kind, number> = {
-  interruption: 56,
-  "interruption over noise": 24,
-  "interruption under our echo": 12,
-  "IVR voice": 8,
-  "room tone": 16,
-  "call-centre noise": 16,
-  "hold music": 24,
-  cough: 28,
-  laughter: 24,
-  "back-channel": 36,
-  "echo of our own voice": 28,
-  "second speaker": 24,
-  "line noise, faint": 10,
-  "line noise, medium": 10,
-  "line noise, loud": 10,
+  interruption: 46,
+  "interruption over noise": 18,
+  "interruption under our echo": 10,
+  "IVR voice": 6,
+  "room tone": 14,
+  "call-centre noise": 14,
+  "hold music": 22,
+  cough: 26,
+  laughter: 22,
+  "back-channel": 34,
+  "echo of our own voice": 26,
+  "second speaker": 22,
+  "line noise, faint": 9,
+  "line noise, medium": 9,
+  "line noise, loud": 9,
 };
 
 /** What one run is made of. Runs with different seeds have nothing in common but the kinds. */
