@@ -50,7 +50,7 @@ async function words(ours: World, calls: readonly CallSummary[]): Promise<string
   return details.map(({ transcript }) => transcript.map(({ speaker, text }) => `${speaker}: ${text}`));
 }
 
-test("100 calls one after another are all whole, and nothing is left of them", async () => {
+test("case 4: 100 calls one after another are all whole, and nothing is left of them", async () => {
   const ours = await world({ mind, speed: 10 });
   await spoken(ours);
   const all = ends(ours, 100);
@@ -60,7 +60,7 @@ test("100 calls one after another are all whole, and nothing is left of them", a
   expect(await words(ours, calls)).toEqual(Array(100).fill(WORDS));
 }, 60_000);
 
-test("20 calls at once are all whole, and nothing is left of them", async () => {
+test("case 43: 20 calls at once are all whole, and nothing is left of them", async () => {
   const ours = await world({ mind, speed: 3, account: { limits: { maxConcurrentCalls: 20 } } });
   const all = ends(ours, 20);
   await Promise.all(Array.from({ length: 20 }, () => talk(ours)));

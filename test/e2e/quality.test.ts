@@ -3,6 +3,7 @@ import { encodeMulaw } from "../../src/audio/g711.ts";
 import { CLIP_TEXTS, type ClipName, Clips } from "../../src/calls/clips.ts";
 import type { PersonScript } from "../../src/testing/phone-network/index.ts";
 import { ruleMind } from "../../src/testing/speech-model/index.ts";
+import { heldUp, VOID_AFTER_MS } from "./held-up.ts";
 import { judged, type Produced } from "./sound.ts";
 import { ANN, type EndedCall, GREETING, OUR_NUMBER, type World, worlds } from "./world.ts";
 
@@ -66,6 +67,17 @@ async function sounds(ours: World, { journal }: EndedCall): Promise<Produced[]> 
   ];
 }
 
+/** Ann's call; once more when this process stood still in it, which is no fault of the call. */
+async function call(ours: World, script: PersonScript) {
+  for (let attempt = 1; ; attempt++) {
+    const held = heldUp();
+    const ending = ours.nextEnd();
+    const report = await ours.phones.ring({ from: ANN, to: OUR_NUMBER, script }).ended;
+    const ended = await ending;
+    if (held.stop() < VOID_AFTER_MS || attempt === 3) return { report, ended };
+  }
+}
+
 test("a call with three interruptions, a cough, a nod and a wait: no gap, click, overlap or repeated sentence", async () => {
   const ours = await world({
     speed: 1,
@@ -97,10 +109,8 @@ test("a call with three interruptions, a cough, a nod and a wait: no gap, click,
     await line.hearReply({ quietMs: 300 });
     await line.hearReply({ quietMs: 2_500 });
   };
-  const ending = ours.nextEnd();
-  const report = await ours.phones.ring({ from: ANN, to: OUR_NUMBER, script }).ended;
-  const call = await ending;
-  const all = await sounds(ours, call);
+  const { report, ended } = await call(ours, script);
+  const all = await sounds(ours, ended);
   const { flaws, runs, covered } = judged(report.wav, all);
   expect(flaws).toEqual([]);
 
@@ -122,4 +132,4 @@ test("a call with three interruptions, a cough, a nod and a wait: no gap, click,
   // A step in the wave there may be where the carrier stopped for the caller, and nowhere else.
   const stops = runs.map(({ to }) => Math.round(to / 8));
   for (const { atMs } of covered) expect(stops).toContain(Math.round(atMs));
-}, 60_000);
+}, 150_000);
