@@ -11,7 +11,10 @@ export type Unstamped = CallEvent extends infer Event
     : never
   : never;
 
-/** Observed events are durable this much later at the latest, if the store is well. */
+/**
+ * Observed events are durable this much later at the latest, if the store is well. All calls write at the same moments,
+ * multiples of this: the store then has one commit for all, and its thread one message.
+ */
 const OBSERVED_WITHIN_MS = 40;
 /** After a failed append observed events are tried again this much later. */
 const RETRY_AFTER_MS = 500;
@@ -75,7 +78,8 @@ export class CallJournal {
   note(event: Unstamped): void {
     if (this.#call.state === "ended") return;
     this.#batches.push({ events: [this.#stamp(event)] });
-    this.#timer ??= this.#parts.clock.after(OBSERVED_WITHIN_MS, () => void this.#append());
+    const { clock } = this.#parts;
+    this.#timer ??= clock.after(OBSERVED_WITHIN_MS - (clock.now() % OBSERVED_WITHIN_MS), () => void this.#append());
   }
 
   /** Resolves when everything noted so far is durable, or the store has failed once more. */

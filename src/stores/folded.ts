@@ -41,6 +41,12 @@ export function listing(call: Call): Listing {
   };
 }
 
+/** Whether lists show both the same. */
+export function isListedAlike(one: Call, other: Call): boolean {
+  const [a, b] = [listing(one), listing(other)];
+  return (Object.keys(a) as (keyof Listing)[]).every((key) => a[key] === b[key]);
+}
+
 /** Whether nothing is to come for this call, or only late callbacks. */
 export function isFinished(call: Call): boolean {
   return call.state === "ended" && !listing(call).unfinished;

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Call } from "../core/call.ts";
-import { type Folded, foldNext, isCall, isFinished, listing, NOTHING, readEvent } from "./folded.ts";
+import { type Folded, foldNext, isCall, isFinished, isListedAlike, listing, NOTHING, readEvent } from "./folded.ts";
 import type { PageQuery } from "./page.ts";
 import type { Damage, Verbs } from "./sqlite-protocol.ts";
 
@@ -105,9 +105,10 @@ export class SqliteCalls {
 
   // --- Internal helpers ---
 
-  #load(callId: string, row = this.#row.get(callId) as unknown as SnapshotRow | undefined): Stored {
+  #load(callId: string, known?: SnapshotRow): Stored {
     const kept = this.#kept.get(callId);
     if (kept) return kept;
+    const row = known ?? (this.#row.get(callId) as unknown as SnapshotRow | undefined);
     const saved = (row && row.last_seq >= 0 && this.#guard({ callId }, () => readSnapshot(row))) || NOTHING;
     return { ...this.#foldOn(callId, saved), savedSeq: saved.lastSeq };
   }
@@ -127,7 +128,7 @@ export class SqliteCalls {
       isCall(after) &&
       (before.savedSeq === 0 ||
         after.lastSeq - before.savedSeq >= SAVE_EVERY ||
-        JSON.stringify(listing(after.call)) !== JSON.stringify(listing(before.call)));
+        !isListedAlike(after.call, before.call));
     if (due) this.#write(callId, after);
     return { ...after, savedSeq: due ? after.lastSeq : before.savedSeq };
   }

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { SqliteCalls } from "./sqlite-calls.ts";
 import { SqliteClaims } from "./sqlite-claims.ts";
 import { closeFile, openFile } from "./sqlite-file.ts";
@@ -11,11 +11,17 @@ export class SqliteJournal {
   readonly #database: DatabaseSync;
   readonly #calls: SqliteCalls;
   readonly #handlers: Handlers;
+  readonly #version: StatementSync;
+  readonly #save: StatementSync;
+  readonly #release: StatementSync;
   #seenVersion = -1;
 
   /** @throws Error the file cannot be opened or is not ours */
   constructor(path: string, onDamage: (damage: Damage) => void) {
     this.#database = openFile(path);
+    this.#version = this.#database.prepare("PRAGMA data_version");
+    this.#save = this.#database.prepare("SAVEPOINT request");
+    this.#release = this.#database.prepare("RELEASE request");
     const calls = new SqliteCalls(this.#database, onDamage);
     const claims = new SqliteClaims(this.#database);
     this.#calls = calls;
@@ -36,12 +42,15 @@ export class SqliteJournal {
    * gets one of its own.
    */
   run(requests: readonly Request[]): Outcome[] {
-    this.#forgetIfWrittenElsewhere();
-    if (!requests.some(isWrite)) return requests.map((request) => this.#attempt(request));
+    if (!requests.some(isWrite)) {
+      this.#forgetIfWrittenElsewhere();
+      return requests.map((request) => this.#attempt(request));
+    }
     try {
       this.#database.exec("BEGIN IMMEDIATE");
     } catch (error) {
       // Somebody else holds the file: reading still works.
+      this.#forgetIfWrittenElsewhere();
       return requests.map((request) => (isWrite(request) ? failure(error) : this.#attempt(request)));
     }
     try {
@@ -72,13 +81,13 @@ export class SqliteJournal {
 
   /** @throws Error the whole transaction is lost */
   #undoable(request: Request): Outcome {
-    this.#database.exec("SAVEPOINT request");
+    this.#save.run();
     const outcome = this.#attempt(request);
     if ("error" in outcome) {
       if (!this.#database.isTransaction) throw new Error(outcome.error);
       this.#database.exec("ROLLBACK TO request");
     }
-    this.#database.exec("RELEASE request");
+    this.#release.run();
     return outcome;
   }
 
@@ -88,7 +97,7 @@ export class SqliteJournal {
 
   /** Another process may have written: what is kept folded is then old. */
   #forgetIfWrittenElsewhere(): void {
-    const { data_version: version } = this.#database.prepare("PRAGMA data_version").get() as { data_version: number };
+    const { data_version: version } = this.#version.get() as { data_version: number };
     if (version !== this.#seenVersion) this.#calls.forget();
     this.#seenVersion = version;
   }
