@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Call } from "../core/call.ts";
 import { StoreError } from "../core/errors.ts";
 import type { JournalEntry } from "../core/events.ts";
@@ -43,7 +44,7 @@ export function sqliteStore({ path, logger, startWorker: start = startWorker }: 
 
   /** Sends what waits, batch by batch: the file is busy with one, the next gathers. */
   const sendAll = async (): Promise<void> => {
-    await null; // what is asked in one breath goes together
+    await setImmediate(); // what is asked in one turn of the event loop goes together, many calls' timers included
     while (queue.length > 0) {
       const batch = queue.splice(0);
       try {
