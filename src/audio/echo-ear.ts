@@ -45,7 +45,7 @@ export class EchoEar {
   #gain = 0;
   #matches = 0;
 
-  /** The agent's voice plays at the caller's ear from `startsAtMs` on. */
+  /** The agent's voice plays at the caller's ear from `startsAtMs` on; told at most a second ahead. */
   plays(audio: Uint8Array, startsAtMs: number): void {
     const start = Math.round(startsAtMs * PER_MS);
     if (start > this.#until) this.#blank(Math.max(this.#until, start - KEPT), start);

@@ -297,7 +297,8 @@ export class Floor {
     if (madeAtMs === 0 || nowMs < Math.max(sound.untilMs, madeAtMs) + wordsWithinMs) return;
     // No words came in time. What was like words is taken for some.
     if (paused && sound.mayBeWords) this.#yield(sound.fromMs, nowMs);
-    else if (!paused) for (const turn of turns) if (this.#nearMs(turn) >= ANSWERED_AT_ONCE_MS) this.#answer(turn);
+    const made = turns.filter(({ committedAtMs }) => committedAtMs !== undefined);
+    if (!paused) for (const turn of made) if (this.#nearMs(turn) >= ANSWERED_AT_ONCE_MS) this.#answer(turn);
     this.#over(nowMs);
   }
 

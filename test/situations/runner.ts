@@ -22,7 +22,7 @@ export interface Played {
   readonly heardMs: number | undefined;
   /** Why the model was asked to speak. */
   readonly asked: readonly string[];
-  /** Timers that still run. */
+  /** Timers that still run two seconds after its end. */
   readonly leftTimers: number;
 }
 
@@ -69,6 +69,7 @@ export async function play(situation: Situation): Promise<Played> {
     if (ms % 1_000 === 0) await new Promise(setImmediate); // the journal writes
   }
   conversation.close();
+  clock.pass(2_000); // what is on its way arrives
   over.abort();
   await journal.flush();
   return {

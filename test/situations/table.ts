@@ -66,9 +66,8 @@ export function table(verdicts: readonly Verdict[]): string {
   ].join("\n");
 }
 
-// --- Internal helpers ---
-
-function quantile(values: readonly number[], q: number): number {
+/** The value below which that share of the values lies. */
+export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0);
 }
