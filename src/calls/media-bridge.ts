@@ -167,9 +167,10 @@ export class MediaBridge {
   /** Silences the agent at once, for good. Says what of each unfinished item was heard. */
   interrupt(): ItemPlayout[] {
     const sounds = !this.#pacer.held && this.agentSpeaks;
+    const believed = this.#playback.believed(this.#parts.clock.now());
     const playback = sounds ? this.#silence() : this.#playback.at(this.#parts.clock.now());
     this.#pacer.clear(playback);
-    return this.#taken(this.#playout.takeAll(playback));
+    return this.#taken(this.#playout.takeAll(believed));
   }
 
   /** Lets go of both sides. Says what was heard of the items that had not played out. */
@@ -178,7 +179,7 @@ export class MediaBridge {
     this.#leg?.close();
     this.#leg = undefined;
     this.#kept = [];
-    return this.#taken(this.#playout.takeAll(this.#playback.at(this.#legClosedAtMs ?? this.#parts.clock.now())));
+    return this.#taken(this.#playout.takeAll(this.#playback.believed(this.#legClosedAtMs ?? this.#parts.clock.now())));
   }
 
   /** Has the carrier drop what has not played. Says when playback stopped, on its own clock. */
@@ -239,7 +240,7 @@ export class MediaBridge {
       this.#legClosed("lost");
       return;
     }
-    const finished = this.#playout.takeFinished(this.#playback.at(nowMs));
+    const finished = this.#playout.takeFinished(this.#playback.believed(nowMs));
     if (finished.length > 0) for (const item of this.#taken(finished)) this.#parts.onHeard(item);
     this.#parts.onTick(nowMs);
   }
@@ -272,6 +273,7 @@ export class MediaBridge {
 
   /** The carrier takes nothing: what waits is dropped rather than heard late. */
   #stall(nowMs: number): void {
+    const believed = this.#playback.believed(nowMs);
     let playback = this.#playback.at(nowMs);
     if (!this.#stalled) {
       this.#parts.onStall("The carrier does not take our audio.");
@@ -279,7 +281,7 @@ export class MediaBridge {
     }
     this.#stalled = true;
     this.#pacer.clear(playback);
-    for (const item of this.#taken(this.#playout.takeAll(playback))) this.#parts.onHeard(item);
+    for (const item of this.#taken(this.#playout.takeAll(believed))) this.#parts.onHeard(item);
   }
 }
 

@@ -364,6 +364,24 @@ describe("a carrier in trouble", () => {
     expect(stalls).toHaveLength(2);
   });
 
+  test("plays nothing any more, though the connection is open: nothing of what is sent then is held for heard", () => {
+    const { clock, carrier, bridge, heard } = bridged({ phaseMs: 5 });
+    for (const itemId of ["one", "two", "three"]) {
+      bridge.fromAgent(itemId, sound(2_000, 0x11));
+      bridge.agentItemDone(itemId);
+    }
+    clock.pass(700);
+    carrier.hangUp();
+    const playedMs = carrier.playedMs(0x11);
+    clock.pass(7_000);
+    expect(heard).toEqual([]);
+    const cuts = bridge.close();
+    expect(cuts.map(({ itemId }) => itemId)).toEqual(["one", "two", "three"]);
+    const heldMs = cuts.reduce((sum, { heardMs }) => sum + heardMs, 0);
+    expect(heldMs).toBeLessThanOrEqual(playedMs);
+    expect(heldMs).toBeGreaterThan(playedMs - 500);
+  });
+
   test("sends no frame for 8 s: the connection is dead, though open", () => {
     const { clock, carrier, ends, bridge } = bridged();
     for (let i = 0; i < 10; i++) {

@@ -32,6 +32,28 @@ describe("case 9: what was heard is counted by marks", () => {
     expect(clock.lagMs).toBe(0);
   });
 
+  test("while a mark is overdue nothing is believed to have been heard since the last one that came back", () => {
+    const clock = new PlaybackClock();
+    clock.marked(clock.mark(1_000), 1_010);
+    const next = clock.mark(1_200);
+    clock.mark(1_400);
+    expect(clock.believed(1_350)).toBe(1_350);
+    expect(clock.believed(2_199)).toBe(2_199);
+    expect(clock.believed(2_200)).toBe(1_000);
+    expect(clock.at(2_200)).toBe(2_200); // what is sent goes on at its pace
+    clock.marked(next, 2_300);
+    expect(clock.believed(2_350)).toBe(2_340); // late by 10 ms, as both marks agree
+    expect(clock.believed(2_500)).toBe(1_200);
+    clock.cleared();
+    expect(clock.believed(2_500)).toBe(2_490);
+  });
+
+  test("a carrier that never sends a mark back is believed", () => {
+    const clock = new PlaybackClock();
+    clock.mark(1_000);
+    expect(clock.believed(9_000)).toBe(9_000);
+  });
+
   test("the clock is never ahead of the wall, and never further back than the latest mark came late", () => {
     const marks = fc.array(fc.record({ stepMs: fc.nat(500), lateMs: fc.integer({ min: -50, max: 3_000 }) }));
     fc.assert(
