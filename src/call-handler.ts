@@ -1,6 +1,7 @@
 import type { Account } from "./calls/account.ts";
 import { consultTool } from "./calls/consult.ts";
 import { Conversation, type Emit } from "./calls/conversation.ts";
+import type { OpenSession } from "./calls/engine-line-opening.ts";
 import type { Finaliser } from "./calls/finalise.ts";
 import type { CallJournal } from "./calls/journal.ts";
 import type { LiveCall } from "./calls/live-calls.ts";
@@ -12,7 +13,6 @@ import type { VoiceContextManager } from "./context-manager.ts";
 import { type Call, callerNumber, summarise } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import type { EndReason } from "./core/events.ts";
-import type { Engine, EngineFact, EngineSession } from "./engines/engine.ts";
 import type { CallerRef, Host } from "./hosts/host.ts";
 import type { VoiceSessionManager } from "./session-manager.ts";
 
@@ -51,9 +51,7 @@ export class VoiceCallHandler {
       emit,
       logger: host.logger,
       tools: () => this.#tools(journal.call),
-      openers: [account.engine, ...account.fallbackEngines].map(
-        (engine) => (heard, signal) => this.#openSession(engine, account, journal.call, heard, signal),
-      ),
+      openers: this.#openers(account, () => journal.call),
       onMediaClosed: (how) => void finaliser.mediaEnded(live(), how),
       onLeave: ({ reason, said, error }) => {
         if (error) emit("error", error, summarise(journal.call, clock.now()));
@@ -68,20 +66,14 @@ export class VoiceCallHandler {
     await finishAfterwards(journal, { host, clock, signal, writeNote: (call) => this.#writeNote(call, account) });
   }
 
-  async #openSession(
-    engine: Engine,
-    account: Account,
-    call: Call,
-    heard: readonly EngineFact[],
-    signal: AbortSignal,
-  ): Promise<EngineSession> {
+  /** What the model is told before the call. */
+  async #instructions(account: Account, call: Call): Promise<string> {
     const { sessions, contexts, host } = this.#parts;
     const number = callerNumber(call);
     const [route, history] = await Promise.all([
       host.route(refOf(call, account)),
       sessions.history(account.id, number, HISTORY),
     ]);
-    const tools = this.#tools(call);
     const context = await contexts.build({
       persona: account.persona,
       budgetTokens: account.context.budgetTokens,
@@ -91,7 +83,7 @@ export class VoiceCallHandler {
       trust: call.trust,
       callerNumber: number,
       history,
-      hasConsult: tools.some(({ name }) => name === "ask_openclaw"),
+      hasConsult: this.#tools(call).some(({ name }) => name === "ask_openclaw"),
       ...(route.workspaceDir !== undefined && { workspaceDir: route.workspaceDir }),
       ...(call.purpose !== undefined && { purpose: call.purpose }),
       ...(call.message !== undefined && { message: call.message }),
@@ -101,11 +93,26 @@ export class VoiceCallHandler {
       tokens: context.tokens,
       used: context.used,
     });
+    return context.instructions;
+  }
+
+  /** Opens sessions with each engine of the account, best first. What the model is told is put together once. */
+  #openers(account: Account, call: () => Call): readonly OpenSession[] {
     const { turns, persona } = account;
-    return engine.open(
-      { instructions: context.instructions, tools, turns, language: persona.language, history: heard },
-      signal,
-    );
+    let building: Promise<string> | undefined;
+    const instructions = () => {
+      building ??= this.#instructions(account, call()).catch((error: unknown) => {
+        building = undefined; // tried again with the next session
+        throw error;
+      });
+      return building;
+    };
+    return [account.engine, ...account.fallbackEngines].map((engine) => async (history, signal) => {
+      const told = await instructions();
+      signal.throwIfAborted();
+      const tools = this.#tools(call());
+      return engine.open({ instructions: told, tools, turns, language: persona.language, history }, signal);
+    });
   }
 
   /** Nobody who is a stranger gets a tool: what it does or tells is the owner's. */

@@ -81,7 +81,7 @@ export class Conversation {
       onDtmf: (digit) => this.#pressed(digit),
       onClosed: parts.onMediaClosed,
       onStall: (message) => journal.note({ type: "fault.noted", code: "carrier_stalled", message }),
-      onCallerFrame: (frame, endedAtMs) => this.#turns.callerFrame(frame, endedAtMs, clock.now()),
+      onCallerFrame: (frame, endedAtMs) => this.#turns.callerFrame(frame, endedAtMs, this.#bridge.heardUntilMs),
       onAgentPlays: (pieces) => {
         for (const { audio, startsAtMs } of pieces) this.#turns.agentPlays(audio, startsAtMs);
       },
@@ -201,27 +201,27 @@ export class Conversation {
     session.on("speechStarted", ({ itemId, atInputMs }) => {
       const spokeFromMs = this.#bridge.spokenAtMs(atInputMs);
       this.#scribe.callerStarted(itemId, spokeFromMs);
-      this.#turns.engineSpeechStarted(itemId, spokeFromMs, clock.now());
+      this.#turns.engineSpeechStarted(itemId, spokeFromMs, this.#bridge.heardUntilMs);
     });
     session.on("speechStopped", ({ itemId }) => {
       this.#scribe.callerStopped(itemId, this.#bridge.silence.callerHeardUntilMs);
-      this.#turns.engineSpeechStopped(itemId, clock.now());
+      this.#turns.engineSpeechStopped(itemId, this.#bridge.heardUntilMs);
     });
-    session.on("noted", () => this.#waiting.turnTaken(clock.now()));
+    session.on("turnEmpty", () => this.#waiting.turnTaken(clock.now()));
     session.on("turnCommitted", ({ itemId }) => {
       this.#waiting.turnTaken(clock.now());
       this.#scribe.callerTurn(itemId);
       if (this.#parts.account.turns === "server") this.#waiting.answerDue(clock.now());
-      this.#turns.turnCommitted(itemId, clock.now());
+      this.#turns.turnCommitted(itemId, this.#bridge.heardUntilMs);
     });
     session.on("callerWordsFailed", ({ itemId }) => {
       this.#scribe.written(itemId);
-      this.#turns.callerWordsFailed(itemId, clock.now());
+      this.#turns.callerWordsFailed(itemId, this.#bridge.heardUntilMs);
     });
     session.on("callerWords", ({ itemId, text, final }) => {
       if (text.trim() !== "") this.#waiting.sign(clock.now());
       this.#scribe.callerWords(itemId, text, final);
-      this.#turns.callerWords(itemId, text, final, clock.now());
+      this.#turns.callerWords(itemId, text, final, this.#bridge.heardUntilMs);
     });
     session.on("responseStarted", ({ responseId, cause }) => {
       journal.note({ type: "response.started", responseId, cause });
@@ -281,8 +281,9 @@ export class Conversation {
   }
 
   #tick(nowMs: number): void {
-    this.#turns.agentSounds(this.#agentTalks, nowMs);
-    this.#turns.tick(nowMs);
+    const heardUntilMs = this.#bridge.heardUntilMs;
+    this.#turns.agentSounds(this.#agentTalks, heardUntilMs);
+    this.#turns.tick(heardUntilMs);
     const modelSounds = this.#bridge.sounds((itemId) => !itemId.startsWith(OURS));
     this.#waiting.tick(nowMs, { modelSounds, starved: this.#bridge.starved });
   }

@@ -14,6 +14,12 @@ const KEPT_FRAMES = 500;
 const DEAD_AFTER_MS = 8_000;
 /** A beat that comes so much later than the one before says that this process stood still, not the phone. */
 const HELD_UP_MS = 1_000;
+/** A beat so late says the same of a shorter time, in which the caller may have spoken. */
+const LATE_BEAT_MS = 120;
+/** After such a beat what waits in the socket is read within so long. */
+const CATCH_UP_MS = 100;
+/** The caller's newest frame is usually no older. */
+const USUAL_AGE_MS = 60;
 /** How late a caller's frame is believed to come at most. */
 const MOST_JITTER_MS = 200;
 /** Agent audio is thrown away rather than queued without bound when the carrier does not take it. */
@@ -58,6 +64,7 @@ export class MediaBridge {
   #newestFrameMs = 0;
   #lastFrameAtMs = 0;
   #lastTickMs = 0;
+  #catchUpUntilMs = 0;
   #legClosedAtMs: number | undefined;
   #leaveTicker: (() => void) | undefined;
   #stalled = false;
@@ -84,6 +91,16 @@ export class MediaBridge {
     return this.#newestFrameMs - (this.#givenFrames * FRAME_MS - atInputMs);
   }
 
+  /**
+   * Until when it is known whether the caller spoke. The present, but for when this process was held up: what they
+   * said meanwhile still waits in its socket, and is not to be taken for silence.
+   */
+  get heardUntilMs(): number {
+    const now = this.#parts.clock.now();
+    const heldUp = now - this.#lastTickMs > LATE_BEAT_MS || now < this.#catchUpUntilMs;
+    return heldUp && this.#frames > 0 ? Math.min(now, this.#newestFrameMs + USUAL_AGE_MS) : now;
+  }
+
   /** Whether the caller hears the agent, or will once nothing holds it back. */
   get agentSpeaks(): boolean {
     return this.#pacer.waiting || this.#pacer.playsUntilMs > this.#playback.at(this.#parts.clock.now());
@@ -98,6 +115,7 @@ export class MediaBridge {
   attachLeg(leg: MediaLeg): void {
     this.#leg = leg;
     this.#lastFrameAtMs = this.#parts.clock.now();
+    this.#lastTickMs = this.#lastFrameAtMs;
     this.#leaveTicker = this.#parts.ticker.add((nowMs) => this.#tick(nowMs));
     const listener: MediaListener = {
       audio: (base64) => this.#fromCaller(base64),
@@ -233,6 +251,7 @@ export class MediaBridge {
   #tick(nowMs: number): void {
     // A process that was held up itself has the frames of that time still waiting in its socket.
     if (nowMs - this.#lastTickMs > HELD_UP_MS) this.#lastFrameAtMs = nowMs;
+    if (nowMs - this.#lastTickMs > LATE_BEAT_MS) this.#catchUpUntilMs = nowMs + CATCH_UP_MS;
     this.#lastTickMs = nowMs;
     if (this.#leg && this.#pacer.waiting) this.#send(nowMs);
     if (this.#leg && nowMs - this.#lastFrameAtMs > DEAD_AFTER_MS) {

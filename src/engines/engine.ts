@@ -91,6 +91,8 @@ export interface EngineEvents {
   speechStopped: [at: { itemId: string; atInputMs: number }];
   /** The caller's turn stands in the conversation; under `turns: "ours"` it now waits for `respond`. */
   turnCommitted: [turn: { itemId: string }];
+  /** There was nothing to make a turn of when `commitTurn` asked for one. */
+  turnEmpty: [];
   /** Words of the caller. Arrives late, possibly after the answer to them. */
   callerWords: [words: { itemId: string; text: string; final: boolean }];
   /** A turn of the caller was not written down and will not be. */

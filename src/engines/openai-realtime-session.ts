@@ -298,6 +298,7 @@ export class OpenAIRealtimeSession implements EngineSession {
     const order = this.#sequencer.refused(eventId, isBusy);
     if ((order && isBusy) || eventId.startsWith(CROSSING) || isCrossing(code, error.message)) {
       this.#events.emit("noted", { code, message: error.message });
+      if (code === "input_audio_buffer_commit_empty") this.#events.emit("turnEmpty");
       return;
     }
     this.#events.emit("fault", refusal(code, error.message));

@@ -192,7 +192,7 @@ export function engineConformance(make: EngineMaker): void {
     test("a turn that the engine did not notice is ended by us; where nothing was said that is no fault", async () => {
       const { session, server, log } = await talk();
       session.commitTurn();
-      expect(await log.next("noted")).toMatchObject({ code: expect.any(String) });
+      await log.next("turnEmpty");
       session.sendAudio(Buffer.from(Buffer.alloc(1_600, 0x20).toString("base64"), "latin1"));
       server.dictateWords("Hello?");
       session.commitTurn();

@@ -6,6 +6,7 @@ const EVENTS = [
   "speechStarted",
   "speechStopped",
   "turnCommitted",
+  "turnEmpty",
   "callerWords",
   "agentWords",
   "responseStarted",
@@ -32,7 +33,7 @@ export function listen(session: EngineSession): EventLog {
   let wake: (() => void)[] = [];
   for (const name of EVENTS) {
     all.set(name, []);
-    session.on(name, (payload: unknown) => {
+    session.on(name, (...[payload]: unknown[]) => {
       all.get(name)?.push(payload);
       for (const each of wake.splice(0)) each();
     });

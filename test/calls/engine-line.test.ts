@@ -157,7 +157,7 @@ async function bench(parts: Partial<EngineLineParts> & { engines?: number } = {}
   const line = new EngineLine({ clock, history: () => history, openers: models.map(opener), ...parts });
   lines.push(line);
   const told: [string, unknown][] = [];
-  for (const name of NAMES) line.on(name, (payload: unknown) => told.push([name, payload]));
+  for (const name of NAMES) line.on(name, (...[payload]: unknown[]) => told.push([name, payload]));
   await line.open(new AbortController().signal);
   return {
     clock,
