@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { encodeMulaw } from "../../src/audio/g711.ts";
+import { decodeMulaw, encodeMulaw, MULAW_SILENCE, SAMPLE_RATE } from "../../src/audio/g711.ts";
+import { encodeWav } from "../../src/audio/wav.ts";
 import { CLIP_TEXTS, type ClipName, Clips } from "../../src/calls/clips.ts";
 import type { PersonScript } from "../../src/testing/phone-network/index.ts";
 import { ruleMind } from "../../src/testing/speech-model/index.ts";
@@ -55,17 +56,29 @@ async function sounds(ours: World, { journal }: EndedCall): Promise<Produced[]> 
       return { name, audio: await produced(ours, name), ...(cutAtMs !== undefined && index > 0 && { cutAtMs }) };
     }),
   );
+  return [...answers, ...(await ourClips())];
+}
+
+/** The cues and phrases that come with the package. */
+async function ourClips(): Promise<Produced[]> {
   const clips = new Clips({ language: "en" });
   await clips.load();
-  const names = Object.keys(CLIP_TEXTS) as ClipName[];
-  return [
-    ...answers,
-    ...names.flatMap((name) => {
-      const audio = clips.get(name)?.audio;
-      return audio ? [{ name: `clip ${name}`, audio, again: true }] : [];
-    }),
-  ];
+  return (Object.keys(CLIP_TEXTS) as ClipName[]).flatMap((name) => {
+    const audio = clips.get(name)?.audio;
+    return audio ? [{ name: `clip ${name}`, audio, again: true }] : [];
+  });
 }
+
+test("no clip of ours begins or ends with a click", async () => {
+  const clips = await ourClips();
+  expect(clips).toHaveLength(Object.keys(CLIP_TEXTS).length);
+  for (const clip of clips) {
+    const pause = new Uint8Array(800).fill(MULAW_SILENCE);
+    const heard = decodeMulaw(Buffer.concat([pause, clip.audio, pause]));
+    const wav = encodeWav({ sampleRate: SAMPLE_RATE, channels: [new Int16Array(heard.length), heard] });
+    expect(judged(wav, [clip]).flaws).toEqual([]);
+  }
+});
 
 /** Ann's call; once more when this process stood still in it, which is no fault of the call. */
 async function call(ours: World, script: PersonScript) {
