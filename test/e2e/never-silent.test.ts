@@ -61,7 +61,7 @@ describe("a model that says no more", () => {
     ["says nothing at all", { dead: true }],
   ];
 
-  test.each(MUTE)("case 31: at the greeting, %s: the caller is told", async (_, faults) => {
+  test.each(MUTE)("at the greeting, %s: the caller is told", async (_, faults) => {
     const ours = await world();
     const opened = ours.model.nextSession().then(async (session) => {
       await session.untilSent(({ type }) => type === "session.updated");
