@@ -32,6 +32,8 @@ const ECHO_DOUBT_MS = 40;
 const GAP_MS = 200;
 /** The engine dates speech up to so much before what we hear of it. */
 const SLACK_MS = 400;
+/** What is speech surely is so by then. */
+const SURELY_WITHIN_MS = 100;
 /** Where the engine and we place the beginning of the same speech differs by no more. */
 const SAME_START_MS = 700;
 /** A sound that comes back so soon after the agent went on is one of many. */
@@ -269,7 +271,9 @@ export class Floor {
     }
     // The agent has waited for long, and it is hard to know from the sound alone: have it written down.
     const unasked = turns.every(({ committedAtMs }) => committedAtMs === undefined);
-    if (this.#agent === "paused" && unasked && sound.ageMs >= (open ? 2 : 1) * askAfterMs) this.#end(sound, nowMs);
+    const paused = this.#agent === "paused";
+    const patienceMs = (open || !paused ? 2 : 1) * askAfterMs;
+    if (unasked && (paused || !open) && sound.ageMs >= patienceMs) this.#end(sound, nowMs);
     if (nowMs - sound.untilMs >= GAP_MS) this.#conclude(sound, turns, nowMs);
   }
 
@@ -304,7 +308,10 @@ export class Floor {
 
   /** Whether so much is like speech, for the engine as well, that no words need to be waited for. */
   #isSurely(sound: Sound, turns: readonly Turn[]): boolean {
-    if (this.#agent !== "paused" || sound.lengthMs < this.#settings.surelyMs || !sound.isSpeech) return false;
+    const { surelyMs } = this.#settings;
+    if (this.#agent !== "paused" || sound.lengthMs < surelyMs || sound.ageMs >= surelyMs + SURELY_WITHIN_MS)
+      return false;
+    if (!sound.isSpeech) return false;
     return turns.some((turn) => turn.noticed && Math.abs(turn.fromMs - sound.fromMs) < SAME_START_MS);
   }
 

@@ -5,10 +5,10 @@ const FULL_MS = 40;
 const FAR_AFTER_MS = 300;
 const WORDS_MS = 500;
 const VOWEL_MS = 160;
-/** Without any pause nobody speaks for longer. */
-const LONGEST_VOWELS_MS = 1_300;
+const LONGEST_VOWELS_MS = 800;
+const LEAST_VOWELS = 3;
 const SPEECH_SHARE = 0.3;
-const BREAKS_SHARE = 0.15;
+const BREAKS_SHARE = 0.2;
 const MURKY_SHARE = 0.1;
 const NOISE_MS = 1_500;
 const NOISE_SHARE = 0.2;
@@ -84,12 +84,15 @@ export class Sound {
     return this.lengthMs >= WORDS_MS && this.longestMs >= VOWEL_MS && !this.isFar;
   }
 
-  /** Whether it is as speech is, and as hardly anything else is: vowels of different lengths, parted by other sounds. */
+  /**
+   * Whether it is as speech is, and as hardly anything else is in its first second: vowels of different lengths, parted
+   * by other sounds. Given longer, music gets there as well.
+   */
   get isSpeech(): boolean {
     return (
       this.mayBeWords &&
       this.longestMs <= LONGEST_VOWELS_MS &&
-      this.stretches >= 2 &&
+      this.stretches >= LEAST_VOWELS &&
       this.nearMs >= SPEECH_SHARE * this.ageMs &&
       this.ageMs - this.voicedMs - this.murkyMs >= BREAKS_SHARE * this.ageMs &&
       this.murkyMs < MURKY_SHARE * this.ageMs
