@@ -1,4 +1,5 @@
 import { cpus } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { BRIDGE_CORE } from "../cores.ts";
 import type { BridgeOrder, Door, FromBridge, ToBridge, Usage } from "../messages.ts";
 
@@ -22,8 +23,7 @@ export function serveBridge(start: (order: BridgeOrder) => Promise<RunningBridge
         tell({ type: "ready", port: running.port, door: running.door });
       });
     } else if (order.type === "usage") {
-      if (order.collect) globalThis.gc?.();
-      tell({ type: "usage", usage: usage(bridge) });
+      void (order.collect ? collect() : Promise.resolve()).then(() => tell({ type: "usage", usage: usage(bridge) }));
     } else {
       void bridge?.stop().then(() => process.exit(0));
     }
@@ -33,6 +33,13 @@ export function serveBridge(start: (order: BridgeOrder) => Promise<RunningBridge
 }
 
 // --- Internal helpers ---
+
+/** Collects garbage. Buffers of the first round are given back, and no longer counted, with the second. */
+async function collect(): Promise<void> {
+  globalThis.gc?.();
+  await setTimeout(200);
+  globalThis.gc?.();
+}
 
 function usage(bridge: RunningBridge | undefined): Usage {
   const { user, system } = process.cpuUsage();
