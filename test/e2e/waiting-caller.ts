@@ -1,9 +1,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { expect } from "vitest";
 import { CLIP_TEXTS } from "../../src/calls/clips.ts";
+import type { CallSummary } from "../../src/core/call.ts";
 import type { CallReport, Line } from "../../src/testing/phone-network/index.ts";
 import { longestSilenceMs } from "./silence.ts";
-import { ANN, type EndedCall, OUR_NUMBER, type World } from "./world.ts";
+import { ANN, type EndedCall, ended, OUR_NUMBER, type World } from "./world.ts";
 
 /** What nobody has to bear: no silence of ours is longer. */
 const PROMISED_MS = 2_000;
@@ -59,8 +60,7 @@ export async function waitOnTheLine(ours: World, speed: number, caller: Caller =
       hungUp?.();
     },
   });
-  const report = await call.ended;
-  stalls.disable();
+  const report = await call.ended.finally(() => stalls.disable());
   return { report, call: await ending, stoodStillMs: (stalls.max / 1e6) * speed };
 }
 
@@ -92,10 +92,12 @@ export function bridges({ call }: WaitingCall): number {
 
 // --- Internal helpers ---
 
-/** The end of the call of that caller; others may end before. */
-async function endOf(ours: World, from: string): Promise<EndedCall> {
-  for (;;) {
-    const call = await ours.nextEnd();
-    if (call.from === from) return call;
-  }
+/** The end of the call of that caller; others may end before, and meanwhile. */
+async function endOf({ plugin }: World, from: string): Promise<EndedCall> {
+  const { promise, resolve } = Promise.withResolvers<CallSummary>();
+  const onEnded = (call: CallSummary) => call.from === from && resolve(call);
+  plugin.on("ended", onEnded);
+  const call = await promise;
+  plugin.off("ended", onEnded);
+  return ended(plugin, call);
 }
