@@ -273,8 +273,10 @@ export class MediaBridge {
     this.#stalled = false;
     const pieces = this.#pacer.take(this.#playback.at(nowMs));
     if (pieces.length === 0) return;
-    for (const { audio } of pieces) leg.sendAudio(audio);
-    this.#mark(leg, pieces);
+    leg.together(() => {
+      for (const { audio } of pieces) leg.sendAudio(audio);
+      this.#mark(leg, pieces);
+    });
     this.#playout.sent(pieces);
     const { lagMs } = this.#playback;
     const heard = lagMs === 0 ? pieces : pieces.map((piece) => ({ ...piece, startsAtMs: piece.startsAtMs + lagMs }));

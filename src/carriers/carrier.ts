@@ -96,6 +96,8 @@ export interface MediaLeg {
   mark(name: string): void;
   /** Throws away what was sent and not yet played. Outstanding marks come back at once. */
   clear(): void;
+  /** Has what is sent meanwhile leave in one write, if the socket can. */
+  together(sends: () => void): void;
   /** Starts delivery of what the other side sends. Frames that came before wait. */
   listen(listener: MediaListener): void;
   /** Closes the media connection; the leg itself goes on at the carrier's discretion. */
@@ -116,6 +118,8 @@ export interface MediaListener {
 export interface MediaSocket {
   readonly bufferedAmount: number;
   send(data: Buffer | string, options: { binary: boolean }): void;
+  /** Has what is sent meanwhile leave in one write; absent where the socket cannot. */
+  together?(sends: () => void): void;
   close(code?: number, reason?: string): void;
   terminate(): void;
   on(event: "message", listener: (data: Buffer, isBinary: boolean) => void): unknown;

@@ -53,10 +53,17 @@ export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts):
     return target;
   }
 
-  function accept(accountId: string, socket: WebSocket): void {
+  function accept(accountId: string, socket: WebSocket, wire: Duplex): void {
     socket.on("error", (error) => logger.warn("a media socket failed", { accountId, error: String(error) }));
     // Its messages are single Buffers: that is what `nodebuffer`, its default, means.
-    webhooks.acceptMedia(accountId, socket as MediaSocket).catch((error: unknown) => {
+    const media: MediaSocket = Object.assign(socket, {
+      together(sends: () => void) {
+        wire.cork();
+        sends();
+        wire.uncork();
+      },
+    });
+    webhooks.acceptMedia(accountId, media).catch((error: unknown) => {
       logger.error("a media socket was not taken over", { accountId, error: String(error) });
       socket.terminate();
     });
@@ -71,7 +78,7 @@ export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts):
         const target = await admit(request);
         if (target === "probe") return refuse(socket, 204);
         if ("problem" in target) return refuse(socket, target.problem.status, target.problem, target.headers);
-        server.handleUpgrade(request, socket, head, (media) => accept(target.accountId, media));
+        server.handleUpgrade(request, socket, head, (media) => accept(target.accountId, media, socket));
       } catch (error) {
         const problem = publicProblem(error);
         const log = problem.status >= 500 ? logger.error : logger.warn;

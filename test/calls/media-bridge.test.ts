@@ -54,6 +54,10 @@ class Carrier implements MediaLeg {
     });
   }
 
+  together(sends: () => void): void {
+    sends();
+  }
+
   clear(): void {
     this.clears += 1;
     this.#arrives(() => {

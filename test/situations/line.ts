@@ -79,8 +79,15 @@ export class Line implements MediaLeg {
   mark(name: string): void {
     this.#arrives({ mark: name });
   }
+  together(sends: () => void): void {
+    sends();
+  }
+
   clear(): void {
     this.#arrives("clear");
+  }
+  together(send: () => void): void {
+    send();
   }
   close(): void {
     this.#beat?.stop();

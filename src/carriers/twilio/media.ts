@@ -161,6 +161,11 @@ class TwilioMediaLeg implements MediaLeg {
     this.#send(this.#clearMessage);
   }
 
+  together(sends: () => void): void {
+    if (this.#socket.together) this.#socket.together(sends);
+    else sends();
+  }
+
   listen(listener: MediaListener): void {
     const waiting = this.#waiting;
     this.#waiting = [];
