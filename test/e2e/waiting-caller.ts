@@ -29,6 +29,8 @@ export interface WaitingCall {
   readonly call: EndedCall;
   /** How long this process stood still at most, in milliseconds of the world's clock: both sides of the call did. */
   readonly stoodStillMs: number;
+  /** What that is more than it would be on a telephone, where time does not run faster: nothing at real speed. */
+  readonly multipliedMs: number;
 }
 
 export interface Caller {
@@ -61,19 +63,20 @@ export async function waitOnTheLine(ours: World, speed: number, caller: Caller =
     },
   });
   const report = await call.ended.finally(() => stalls.disable());
-  return { report, call: await ending, stoodStillMs: (stalls.max / 1e6) * speed };
+  const stillMs = stalls.max / 1e6;
+  return { report, call: await ending, stoodStillMs: stillMs * speed, multipliedMs: stillMs * (speed - 1) };
 }
 
 /** Nobody waited two seconds in silence, by the recording and by what is stored, and nobody was talked over. */
-export function expectNeverSilent({ report, call, stoodStillMs }: WaitingCall): void {
+export function expectNeverSilent({ report, call, stoodStillMs, multipliedMs }: WaitingCall): void {
   const recordedMs = longestSilenceMs(report.wav);
   const storedMs = call.longestSilenceMs ?? Number.NaN;
   const overCaller = report.heardSegments.filter(({ startMs, endMs }) =>
     report.spoken.some((said) => startMs < said.endMs && endMs > said.startMs),
   );
   expect(overCaller, "heard while the caller spoke").toEqual([]);
-  expect(recordedMs).toBeLessThanOrEqual(PROMISED_MS + FRAMES_MS);
-  expect(storedMs).toBeLessThanOrEqual(PROMISED_MS);
+  expect(recordedMs).toBeLessThanOrEqual(PROMISED_MS + FRAMES_MS + multipliedMs);
+  expect(storedMs).toBeLessThanOrEqual(PROMISED_MS + multipliedMs);
   const difference = `${storedMs} ms stored, ${recordedMs} ms recorded`;
   expect(Math.abs(storedMs - recordedMs), difference).toBeLessThanOrEqual(AGREEMENT_MS + stoodStillMs);
   // Whatever was said was said to its end: no clip cut into a sentence of the model's, and none was cut.
