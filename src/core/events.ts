@@ -91,7 +91,9 @@ export type CallEvent = At &
         readonly argumentsJson: string;
       }
     | { readonly type: "tool.finished"; readonly toolCallId: string; readonly ok: boolean; readonly durationMs: number }
+    /** The caller pressed a key; `x` where it is secret. */
     | { readonly type: "dtmf.received"; readonly digit: string }
+    /** Keys were handed to the line as tones. */
     | { readonly type: "dtmf.sent"; readonly digits: string }
     /** Something went wrong that did not end the call; nothing fails in silence. */
     | { readonly type: "fault.noted"; readonly code: string; readonly message: string }
@@ -132,7 +134,7 @@ export interface VoiceEvents {
   bargeIn: [cut: { itemId: string; heardMs: number }, call: CallSummary];
   /** The model called a tool; it runs from now on. */
   toolCalled: [tool: { toolCallId: string; name: string }, call: CallSummary];
-  /** The caller pressed a key. */
+  /** The caller pressed a key; `x` where it is secret. */
   dtmf: [digit: string, call: CallSummary];
   /** The known cost of the call has grown. */
   costChanged: [costUsd: number, call: CallSummary];
