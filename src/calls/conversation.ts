@@ -80,7 +80,7 @@ export class Conversation {
       onHeard: (item) => this.#heard(item, item.heardMs < item.producedMs),
       onDtmf: (digit) => this.#pressed(digit),
       onClosed: parts.onMediaClosed,
-      onStall: (message) => journal.note({ type: "fault.noted", code: "carrier_stalled", message }),
+      onFault: (code, message) => journal.note({ type: "fault.noted", code, message }),
       onCallerFrame: (frame, endedAtMs) => this.#turns.callerFrame(frame, endedAtMs, this.#bridge.heardUntilMs),
       onAgentPlays: (pieces) => {
         for (const { audio, startsAtMs } of pieces) this.#turns.agentPlays(audio, startsAtMs);

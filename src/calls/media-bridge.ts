@@ -24,6 +24,8 @@ const USUAL_AGE_MS = 60;
 const MOST_JITTER_MS = 200;
 /** Agent audio is thrown away rather than queued without bound when the carrier does not take it. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
+/** So many things that are not understood are written down for one call. */
+const MOST_UNRECOGNISED = 20;
 /** A mark confirms that all before it has played; one for so much audio is enough. */
 const MARK_EVERY_MS = 200;
 
@@ -41,8 +43,8 @@ export interface MediaBridgeParts {
   readonly onDtmf: (digit: string) => void;
   /** The media connection is over; `lost` when nobody asked for it. */
   readonly onClosed: (how: "stopped" | "lost") => void;
-  /** Audio was thrown away because a side stalled. */
-  readonly onStall: (what: string) => void;
+  /** Something is wrong with the media connection, and the call goes on. */
+  readonly onFault: (code: string, message: string) => void;
 }
 
 /** Carries sound between one leg and one engine session, and knows what the caller has heard. */
@@ -68,6 +70,7 @@ export class MediaBridge {
   #legClosedAtMs: number | undefined;
   #leaveTicker: (() => void) | undefined;
   #stalled = false;
+  #unrecognised = 0;
   #unmarkedMs = 0;
 
   constructor(parts: MediaBridgeParts) {
@@ -121,6 +124,11 @@ export class MediaBridge {
       audio: (base64) => this.#fromCaller(base64),
       marked: (name) => this.#playback.marked(name, this.#parts.clock.now()),
       dtmf: this.#parts.onDtmf,
+      unrecognised: (what) => {
+        this.#unrecognised += 1;
+        if (this.#unrecognised <= MOST_UNRECOGNISED)
+          this.#parts.onFault("media_unrecognised", `Not understood: ${what}`);
+      },
       closed: (how) => this.#legClosed(how),
     };
     leg.listen(listener);
@@ -297,7 +305,7 @@ export class MediaBridge {
     const believed = this.#playback.believed(nowMs);
     let playback = this.#playback.at(nowMs);
     if (!this.#stalled) {
-      this.#parts.onStall("The carrier does not take our audio.");
+      this.#parts.onFault("carrier_stalled", "The carrier does not take our audio.");
       playback = this.#silence(); // behind what lies in the socket: none of it is to be heard once it moves again
     }
     this.#stalled = true;

@@ -110,6 +110,8 @@ export interface MediaListener {
   audio(base64: Buffer): void;
   marked(name: string): void;
   dtmf(digit: string): void;
+  /** The carrier sent what is not understood. It changes nothing, and is to be written down. */
+  unrecognised(what: string): void;
   /** Once, last. `stopped` when the carrier said so, `lost` when the connection broke. */
   closed(how: "stopped" | "lost"): void;
 }

@@ -300,6 +300,7 @@ function hear(media: MediaLeg): Inbox<Heard> {
     audio: (base64) => heard.push({ kind: "audio", value: base64.toString("latin1") }),
     marked: (value) => heard.push({ kind: "marked", value }),
     dtmf: (value) => heard.push({ kind: "dtmf", value }),
+    unrecognised: () => {},
     closed: (value) => heard.push({ kind: "closed", value }),
   });
   return heard;

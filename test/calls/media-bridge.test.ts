@@ -134,7 +134,7 @@ function bridged(options: { phaseMs?: number; oneWayMs?: number } = {}) {
     onTick: () => {},
     onDtmf: () => {},
     onClosed: (how) => ends.push(how),
-    onStall: (what) => stalls.push(what),
+    onFault: (_code, what) => stalls.push(what),
   });
   bridge.attachLeg(carrier);
   return { clock, carrier, bridge, heard, stalls, ends };

@@ -101,7 +101,10 @@ test("a malformed frame in a running stream costs nobody their call", async () =
       await line.waitForQuiet();
     },
   });
-  expect(await ending).toMatchObject({ endReason: "caller_hangup", words: [`agent: ${GREETING}`] });
+  const { journal, ...call } = await ending;
+  expect(call).toMatchObject({ endReason: "caller_hangup", words: [`agent: ${GREETING}`] });
+  const faults = journal.flatMap(({ event }) => (event.type === "fault.noted" ? [event.code] : []));
+  expect(faults.filter((code) => code === "media_unrecognised")).toHaveLength(5);
 });
 
 test.each([

@@ -188,6 +188,8 @@ class TwilioMediaLeg implements MediaLeg {
 
   #obey(message: StreamMessage | Unreadable): void {
     if ("reason" in message) this.#refuse(message);
+    else if (message.event === "other")
+      this.#deliver((listener) => listener.unrecognised(`the event "${message.name}"`));
     if (!("streamId" in message) || message.streamId !== this.streamId) return;
     switch (message.event) {
       case "media":
@@ -230,6 +232,7 @@ class TwilioMediaLeg implements MediaLeg {
 
   #refuse({ code, reason }: Unreadable): void {
     this.#unreadable += 1;
+    this.#deliver((listener) => listener.unrecognised(reason));
     if (this.#unreadable < UNREADABLE_LIMIT) return;
     this.#finish("lost");
     this.#closer.close(code, reason);

@@ -7,7 +7,7 @@ export type StreamMessage =
   | { readonly event: "dtmf"; readonly streamId: string; readonly digit: string }
   | { readonly event: "stop"; readonly streamId: string }
   /** An event of a kind that we do not know: Twilio may add some. */
-  | { readonly event: "other" };
+  | { readonly event: "other"; readonly name: string };
 
 /** What a stream says of itself. */
 export interface StreamStart {
@@ -40,7 +40,7 @@ export function readStreamMessage(frame: Buffer): StreamMessage | undefined {
     case "dtmf":
       return streamId === undefined ? undefined : readBody(event, streamId, object(message, event));
     default:
-      return { event: "other" };
+      return { event: "other", name: event.slice(0, 40) };
   }
 }
 

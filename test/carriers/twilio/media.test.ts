@@ -83,12 +83,13 @@ async function opened() {
 }
 
 /** Listens and writes down what it hears. */
-function hear(leg: MediaLeg): string[] {
+function hear(leg: MediaLeg, puzzled: string[] = []): string[] {
   const heard: string[] = [];
   const listener: MediaListener = {
     audio: (base64) => heard.push(`audio ${base64.toString()}`),
     marked: (name) => heard.push(`mark ${name}`),
     dtmf: (digit) => heard.push(`dtmf ${digit}`),
+    unrecognised: (what) => puzzled.push(what),
     closed: (how) => heard.push(how),
   };
   leg.listen(listener);
@@ -195,9 +196,10 @@ describe("listening", () => {
     expect(hear(leg)).toEqual(["audio AAAA"]);
   });
 
-  test("another stream's messages, the other track and unknown events are not heard", async () => {
+  test("case 5: another stream's messages and the other track are not heard; unknown events are told of", async () => {
     const { socket, leg } = await opened();
-    const heard = hear(leg);
+    const puzzled: string[] = [];
+    const heard = hear(leg, puzzled);
     const other = `MZ${"9".repeat(32)}`;
     for (const message of [media("AAAA"), mark("m"), dtmf("1"), STOP]) socket.receive({ ...message, streamSid: other });
     socket.receive(media("", { media: { track: "outbound", payload: "AAAA" } }));
@@ -205,6 +207,7 @@ describe("listening", () => {
     socket.receive(CONNECTED);
     socket.receive(START);
     expect(heard).toEqual([]);
+    expect(puzzled).toEqual(['the event "weather"']);
     expect(socket.closed).toEqual([]);
   });
 
