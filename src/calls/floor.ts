@@ -27,13 +27,15 @@ export interface FloorCommands {
 /** Evidence that suffices when the engine has noticed somebody as well. */
 const SUPPORTED_SPEECH_MS = 30;
 /** Added while it is unknown whether our own voice comes back. */
-const ECHO_DOUBT_MS = 40;
+const ECHO_DOUBT_MS = 20;
 /** Shorter gaps belong to the sound around them. */
 const GAP_MS = 200;
 /** The engine dates speech up to so much before what we hear of it. */
 const SLACK_MS = 400;
 /** What is speech surely is so by then. */
 const SURELY_WITHIN_MS = 100;
+/** What is as loud as somebody in the background less so much is heard again. */
+const FAR_RESERVE_DB = 3;
 /** Where the engine and we place the beginning of the same speech differs by no more. */
 const SAME_START_MS = 700;
 /** A sound that comes back so soon after the agent went on is one of many. */
@@ -86,6 +88,8 @@ export class Floor {
   #sound: Sound | undefined;
   /** When the turn of that sound was ended by us. */
   #endedAtMs: number | undefined;
+  /** Whether what is ignored is somebody in the background, whom the engine may notice as well. */
+  #overheard = false;
   /** How loud the sound was until its turn was made: what came after is not in the transcript. */
   #loudestDbfs: number | undefined;
   #past: Sound[] = [];
@@ -153,9 +157,8 @@ export class Floor {
     turn.open = false;
     turn.committedAtMs = nowMs;
     this.#loudestDbfs = this.#sound?.loudestDbfs;
-    if (this.#agent === "silent" && this.#nearMs(turn) >= ANSWERED_AT_ONCE_MS && this.#followsAgent(turn)) {
-      this.#answer(turn);
-    }
+    const heard = turn.noticed && this.#nearMs(turn) >= ANSWERED_AT_ONCE_MS;
+    if (this.#agent === "silent" && heard && this.#followsAgent(turn)) this.#answer(turn);
     this.#judge(nowMs);
   }
 
@@ -182,7 +185,7 @@ export class Floor {
   #listen(hearing: Readonly<Hearing>, endedAtMs: number, nowMs: number): void {
     if (hearing.speechLike === 0 && this.#score === 0) return;
     const supported = [...this.#turns.values()].some(({ open }) => open);
-    const ignored = hearing.ignored && !supported;
+    const ignored = hearing.ignored && (!supported || this.#overheard);
     // What sounds on behind a vowel is of the same voice, though it is quieter.
     const lasts = hearing.sounds && this.#doubt !== undefined && this.#doubt.nearMs > 0;
     if (hearing.speechLike > 0 && !ignored) {
@@ -265,7 +268,10 @@ export class Floor {
     const { surelyMs, askAfterMs } = this.#settings;
     const nothing = turns.length > 0 && turns.every(({ meaning }) => meaning === "nothing");
     if ((nothing && sound.ageMs >= surelyMs) || (sound.isNoise && (this.#agent === "paused" || !open))) {
-      this.#meter.ignore((nothing && this.#loudestDbfs) || sound.loudestDbfs);
+      // Who is far away comes nearer by little when it is the caller after all.
+      this.#overheard = sound.isFar;
+      const loudestDbfs = (nothing && this.#loudestDbfs) || sound.loudestDbfs;
+      this.#meter.ignore(this.#overheard ? loudestDbfs - FAR_RESERVE_DB : loudestDbfs);
       this.#over(nowMs);
       return;
     }
@@ -284,12 +290,9 @@ export class Floor {
     const paused = this.#agent === "paused";
     const settled = turns.length > 0 && turns.every((turn) => turn.answered || turn.meaning !== undefined);
     const short = turns.length === 0 ? !sound.mayBeWords : paused && sound.lengthMs < mayBeWordsMs;
-    if (settled || (short && quietMs >= resumeAfterMs)) {
-      this.#over(nowMs);
-      return;
-    }
     const open = turns.some((turn) => turn.open);
-    if (open && paused && !sound.mayBeWords && quietMs >= wordsWithinMs) {
+    const hopeless = open && paused && !sound.mayBeWords && quietMs >= wordsWithinMs;
+    if (settled || hopeless || (short && quietMs >= resumeAfterMs)) {
       this.#over(nowMs);
       return;
     }

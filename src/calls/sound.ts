@@ -2,7 +2,7 @@ import { FRAME_MS } from "../audio/g711.ts";
 import type { Hearing } from "../audio/speech-meter.ts";
 
 const FULL_MS = 40;
-const FAR_AFTER_MS = 300;
+const FAR_AFTER_MS = 400;
 const WORDS_MS = 500;
 const VOWEL_MS = 160;
 const LONGEST_VOWELS_MS = 800;
@@ -73,7 +73,7 @@ export class Sound {
 
   /** Whether its voice is further away than the telephone. */
   get isFar(): boolean {
-    return this.ageMs >= FAR_AFTER_MS && this.voicedMs > 2 * FULL_MS && this.fullMs < FULL_MS;
+    return this.ageMs >= FAR_AFTER_MS && this.voicedMs > FAR_AFTER_MS / 2 && this.fullMs < FULL_MS;
   }
 
   /**
