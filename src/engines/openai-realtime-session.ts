@@ -29,6 +29,8 @@ const ANSWER_MS = 6_000;
 const PAUSE_MS = 12_000;
 /** How a client event begins its id whose refusal changes nothing. */
 const CROSSING = "crossing_";
+/** Caller audio that the model does not take is dropped, rather than queued without bound and heard late. */
+const MAX_BUFFERED_BYTES = 256 * 1024;
 
 /** One conversation over one WebSocket. */
 export class OpenAIRealtimeSession implements EngineSession {
@@ -41,6 +43,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   readonly #callerWords = new Map<string, string>();
   readonly #openTools = new Set<string>();
   #id = "";
+  #isStalled = false;
   #count = 0;
   #closing = false;
   #over = false;
@@ -87,7 +90,14 @@ export class OpenAIRealtimeSession implements EngineSession {
   }
 
   sendAudio(base64: Buffer): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(writeAppend(base64), { binary: false });
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+      if (!this.#isStalled) this.#events.emit("fault", stalled());
+      this.#isStalled = true;
+      return;
+    }
+    this.#isStalled = false;
+    this.#socket.send(writeAppend(base64), { binary: false });
   }
 
   respond(order: ResponseOrder): void {
@@ -337,4 +347,8 @@ function silent(): EngineUnreachableError {
   return new EngineUnreachableError(
     "The speech model has stopped answering, though its connection stands. Check OpenAI's status page.",
   );
+}
+
+function stalled(): EngineUnreachableError {
+  return new EngineUnreachableError("The speech model takes no more of the caller's audio. Check the network.");
 }
