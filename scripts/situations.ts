@@ -1,5 +1,5 @@
 // Prints the table of situations: who kept the floor, who got it, and how fast.
-// node scripts/situations.ts [--run 9001] [--only cough] [--wrong] [--wav folder]
+// node scripts/situations.ts [--run 5001] [--only cough] [--wrong] [--wav folder]
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { table } from "../test/situations/table.ts";
 
 const { values } = parseArgs({
   options: {
-    run: { type: "string", default: "9001", multiple: false },
+    run: { type: "string", default: "5001", multiple: false },
     only: { type: "string", multiple: true },
     wrong: { type: "boolean", default: false },
     wav: { type: "string" },

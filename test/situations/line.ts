@@ -86,9 +86,6 @@ export class Line implements MediaLeg {
   clear(): void {
     this.#arrives("clear");
   }
-  together(send: () => void): void {
-    send();
-  }
   close(): void {
     this.#beat?.stop();
   }

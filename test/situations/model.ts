@@ -43,6 +43,8 @@ export class Model implements EngineSession {
   readonly pending = [];
   /** Everything it said, by item. */
   readonly items = new Map<string, Buffer>();
+  /** By which item each of its sounds was said first. */
+  readonly itemOf = new Map<Wave, string>();
   /** What it was told of what was heard, in milliseconds. */
   readonly truncated = new Map<string, number>();
   /** Why it was asked to respond. */
@@ -169,6 +171,7 @@ export class Model implements EngineSession {
     if (cause !== "greeting") this.#answers += 1;
     const audio = toMulaw(sound);
     this.items.set(ids.itemId, audio);
+    if (!this.itemOf.has(sound)) this.itemOf.set(sound, ids.itemId);
     this.#tell("responseStarted", { responseId: ids.responseId, cause });
     let sent = 0;
     const deliver = () => {

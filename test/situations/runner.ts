@@ -10,6 +10,7 @@ import { Line, type Run } from "./line.ts";
 import { Model } from "./model.ts";
 import { random } from "./random.ts";
 import type { Situation } from "./situation.ts";
+import type { Wave } from "./waves.ts";
 
 /** What is left of a call once it is over. */
 export interface Played {
@@ -62,9 +63,10 @@ export async function play(situation: Situation): Promise<Played> {
   });
   await conversation.prepare();
   conversation.attach(line, clock.now());
-  const itemId = situation.during === "greeting" ? "item_1" : "item_2";
+  const meant = (situation.during === "greeting" ? situation.greeting : situation.answers[0]) as Wave;
+  const isWritten = () => written.has(model.itemOf.get(meant) ?? "");
   const lastMs = Math.max(situation.untilMs, situation.speechUntilMs) + AFTER_MS;
-  for (let ms = 0; ms < lastMs && !isOver(situation, line, model, written.has(itemId)); ms += 20) {
+  for (let ms = 0; ms < lastMs && !isOver(situation, line, model, isWritten()); ms += 20) {
     clock.pass(20);
     if (ms % 1_000 === 0) await new Promise(setImmediate); // the journal writes
   }
@@ -72,6 +74,7 @@ export async function play(situation: Situation): Promise<Played> {
   clock.pass(2_000); // what is on its way arrives
   over.abort();
   await journal.flush();
+  const itemId = model.itemOf.get(meant) ?? "";
   return {
     tape: line.tape(),
     speech: model.items.get(itemId) ?? Buffer.alloc(0),
