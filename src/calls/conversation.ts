@@ -326,7 +326,7 @@ export class Conversation {
     const session = this.#session;
     session?.stop();
     this.#waiting.answerCame(this.#parts.clock.now());
-    const onlyKeys = this.#bridge.agentSpeaks && !this.#agentTalks;
+    const onlyKeys = !this.#agentTalks && this.#bridge.sounds((itemId) => this.#tones.has(itemId));
     const cuts = onlyKeys ? [] : this.#bridge.interrupt();
     if (this.#greeting === "asked") this.#greeting = cuts.some(({ heardMs }) => heardMs > 0) ? "given" : "due";
     for (const cut of cuts) {
