@@ -15,7 +15,13 @@ interface Tracked {
   producedMs: number;
   complete: boolean;
   pieces: { startsAtMs: number; durationMs: number }[];
+  /** Of pieces that have long played and are not kept. */
+  pastMs: number;
+  startedAtMs: number | undefined;
 }
+
+/** How late it may still turn out that playback lags. */
+const SURE_AFTER_MS = 10_000;
 
 /**
  * What the caller has really heard of each item: pieces by the clock of their playback. Produced, sent and heard are
@@ -50,7 +56,9 @@ export class Playout {
   /** Pieces were handed to the carrier. */
   sent(pieces: readonly Piece[]): void {
     for (const { itemId, audio, startsAtMs } of pieces) {
-      this.#item(itemId).pieces.push({ startsAtMs, durationMs: mulawMs(audio.length) });
+      const item = this.#item(itemId);
+      item.startedAtMs ??= startsAtMs;
+      item.pieces.push({ startsAtMs, durationMs: mulawMs(audio.length) });
     }
   }
 
@@ -69,14 +77,20 @@ export class Playout {
         piece.durationMs = Math.min(piece.durationMs, playedFrames(piece.startsAtMs, nowMs) * FRAME_MS);
       }
       item.pieces = item.pieces.filter(({ durationMs }) => durationMs > 0);
+      if (item.pieces.length === 0 && item.pastMs === 0) item.startedAtMs = undefined;
     }
   }
 
   /** Takes out the items that have played out at `nowMs`. */
   takeFinished(nowMs: number): ItemPlayout[] {
-    const done = [...this.#items.values()].filter((item) => item.complete && heardMs(item, nowMs) >= item.producedMs);
-    for (const item of done) this.#items.delete(item.itemId);
-    return done.map((item) => view(item, nowMs));
+    const done: ItemPlayout[] = [];
+    for (const item of this.#items.values()) {
+      forget(item, nowMs);
+      if (!item.complete || heardMs(item, nowMs) < item.producedMs) continue;
+      this.#items.delete(item.itemId);
+      done.push(view(item, nowMs));
+    }
+    return done;
   }
 
   /** Takes out all items, as they were when playback stopped at `nowMs`. */
@@ -89,7 +103,7 @@ export class Playout {
   #item(itemId: string): Tracked {
     let item = this.#items.get(itemId);
     if (!item) {
-      item = { itemId, producedMs: 0, complete: false, pieces: [] };
+      item = { itemId, producedMs: 0, complete: false, pieces: [], pastMs: 0, startedAtMs: undefined };
       this.#items.set(itemId, item);
     }
     return item;
@@ -100,13 +114,22 @@ export class Playout {
 
 /** Milliseconds played at `nowMs`, never more than were produced: the last frame is padded. */
 function heardMs(item: Tracked, nowMs: number): number {
-  let heard = 0;
+  let heard = item.pastMs;
   for (const { startsAtMs, durationMs } of item.pieces) heard += Math.min(Math.max(nowMs - startsAtMs, 0), durationMs);
   return Math.min(heard, item.producedMs);
 }
 
+/** Adds up what has surely played: a long answer has many pieces, and each beat looks at them. */
+function forget(item: Tracked, nowMs: number): void {
+  for (let piece = item.pieces[0]; piece; piece = item.pieces[0]) {
+    if (piece.startsAtMs + piece.durationMs > nowMs - SURE_AFTER_MS) return;
+    item.pastMs += piece.durationMs;
+    item.pieces.shift();
+  }
+}
+
 function view(item: Tracked, nowMs: number): ItemPlayout {
-  const startedAtMs = item.pieces[0]?.startsAtMs;
+  const { startedAtMs } = item;
   const heard = heardMs(item, nowMs);
   return {
     itemId: item.itemId,

@@ -71,3 +71,15 @@ test("a pause lets the frame that plays end; what goes on after it counts on fro
   expect(playout.takeFinished(859)).toEqual([]);
   expect(playout.takeFinished(860)).toEqual([{ itemId: "a", producedMs: 300, heardMs: 300, startedAtMs: 0 }]);
 });
+
+test("a long answer is counted whole, though its old pieces are not kept", () => {
+  const playout = new Playout();
+  playout.produced("a", 60_000 * 8);
+  for (let at = 0; at < 60_000; at += 100) {
+    playout.sent([piece("a", at, 100)]);
+    expect(playout.takeFinished(at)).toEqual([]);
+  }
+  playout.complete("a");
+  expect(playout.takeFinished(59_999)).toEqual([]);
+  expect(playout.takeFinished(60_000)).toEqual([{ itemId: "a", producedMs: 60_000, heardMs: 60_000, startedAtMs: 0 }]);
+});
