@@ -1,11 +1,16 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests of the whole: a gateway, a packed package or real-time sound in each. Side by side they would only slow each other. */
-const wholes = [
-  "test/host/**/*.test.ts",
-  "test/e2e/**/*.test.ts",
+/** Whole calls, and whatever else waits more than it works: two files side by side do not slow each other. */
+const calls = [
+  "test/e2e/{afterwards,answers,call,conversation,dtmf,examples,inbound,media,openai-webhook,outbound}.test.ts",
   "test/package/**/*.test.ts",
   "examples/**/*.test.ts",
+];
+
+/** Tests of the whole: a gateway, many calls at once or sound that is judged in each. Side by side they would disturb each other. */
+const wholes = [
+  "test/host/**/*.test.ts",
+  "test/e2e/{demo,load,never-silent,never-silent-waits,quality,silence,sound,wire}.test.ts",
 ];
 
 export default defineConfig({
@@ -20,11 +25,18 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: wholes, sequence: { groupOrder: 0 } },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/host/**", "test/e2e/**", "test/package/**"],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
       },
+      { extends: true, test: { name: "calls", include: calls, maxWorkers: 2, sequence: { groupOrder: 1 } } },
       {
         extends: true,
-        test: { name: "whole", include: wholes, fileParallelism: false, sequence: { groupOrder: 1 } },
+        test: { name: "whole", include: wholes, fileParallelism: false, sequence: { groupOrder: 2 } },
       },
     ],
     testTimeout: 30_000,
