@@ -1,9 +1,9 @@
 import { addFaults, type FaultCounts, noFaults } from "./content.ts";
 import { whyNotPinned } from "./cores.ts";
-import { TIMED, type Timed } from "./generator/tally.ts";
+import { noCounts, noSamples, TIMED, type Timed } from "./generator/tally.ts";
 import type { BridgeName, LoadOrder, RunResult, Usage } from "./messages.ts";
 import { type GeneratorProcess, startBridge } from "./processes.ts";
-import { Samples, type Spread, spread, whyVoid } from "./statistics.ts";
+import { type Samples, type Spread, spread, whyVoid } from "./statistics.ts";
 
 /** How much is measured. */
 export interface Plan {
@@ -164,16 +164,8 @@ function summarise(plan: Plan, counted: readonly Run[][], odd: readonly Run[], v
   for (const name of plan.bridges) {
     const runs = runsOf(name);
     const faults = noFaults();
-    const counts = {
-      calls: 0,
-      callerBlocks: 0,
-      agentBlocks: 0,
-      responses: 0,
-      bargeIns: 0,
-      toolCalls: 0,
-      clipBlocks: 0,
-    };
-    const times = Object.fromEntries(TIMED.map((kind) => [kind, new Samples()])) as Record<Timed, Samples>;
+    const counts = noCounts();
+    const times = noSamples();
     for (const { result } of [...runs, ...odd.filter(({ bridge }) => bridge === name)]) {
       addFaults(faults, result.faults);
       for (const key of Object.keys(counts) as (keyof typeof counts)[]) counts[key] += result.counts[key];

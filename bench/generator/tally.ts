@@ -24,24 +24,27 @@ export const TIMED = [
 ] as const;
 export type Timed = (typeof TIMED)[number];
 
+/** How often each thing happened, before anything has. */
+export const noCounts = () => ({
+  calls: 0,
+  callerBlocks: 0,
+  agentBlocks: 0,
+  responses: 0,
+  bargeIns: 0,
+  toolCalls: 0,
+  clipBlocks: 0,
+});
+
+/** Times of every kind, before any was taken. */
+export const noSamples = () => Object.fromEntries(TIMED.map((kind) => [kind, new Samples()])) as Record<Timed, Samples>;
+
 /** What one run of a load has found. Faults count from the first call to the last; times while `measuring`. */
 export class Tally {
   readonly faults: FaultCounts = noFaults();
-  readonly times: Record<Timed, Samples> = Object.fromEntries(TIMED.map((kind) => [kind, new Samples()])) as Record<
-    Timed,
-    Samples
-  >;
+  readonly times = noSamples();
   measuring = false;
   /** What happened, so that a run in which nothing did cannot pass. */
-  readonly counts = {
-    calls: 0,
-    callerBlocks: 0,
-    agentBlocks: 0,
-    responses: 0,
-    bargeIns: 0,
-    toolCalls: 0,
-    clipBlocks: 0,
-  };
+  readonly counts = noCounts();
 
   time(kind: Timed, ms: number): void {
     if (this.measuring) this.times[kind].add(ms);

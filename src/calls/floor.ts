@@ -3,26 +3,7 @@ import { type Hearing, SpeechMeter } from "../audio/speech-meter.ts";
 import { weigh } from "./back-channel.ts";
 import { FLOOR_DEFAULTS, type FloorSettings } from "./floor-settings.ts";
 import { Sound } from "./sound.ts";
-
-/** What the floor has done. Every `pause` is followed by one `resume` or `yieldFloor`. */
-export interface FloorCommands {
-  /** Silence the agent at once, and keep what was not heard. */
-  pause(): void;
-  /** Go on with the sentence where it was paused: it was no interruption. */
-  resume(): void;
-  /** The caller, who began to speak at `spokeFromMs`, has the floor: the sentence is abandoned. */
-  yieldFloor(spokeFromMs: number): void;
-  /** While held no response may begin: somebody speaks. */
-  hold(held: boolean): void;
-  /** The engine missed a turn of the caller: end it. `turnCommitted` is to follow. */
-  commitTurn(): void;
-  /** A turn of the caller is over and wants an answer. Once a turn. */
-  answer(itemId: string): void;
-  /** The caller makes a sound that may be speech, since `spokeFromMs`. */
-  callerStarted(spokeFromMs: number): void;
-  /** That sound ended at `endedAtMs`. */
-  callerStopped(endedAtMs: number): void;
-}
+import type { TurnCommands, TurnTaking } from "./turns.ts";
 
 /** Evidence that suffices when the engine has noticed somebody as well. */
 const SUPPORTED_SPEECH_MS = 30;
@@ -74,8 +55,8 @@ interface Turn {
  * did, and has the sentence go on when nobody did. It hears the caller's frames itself and takes the engine's events
  * as one more witness, who may be early, late, missing or wrong. It has no timers: it is told the time by ticks.
  */
-export class Floor {
-  readonly #commands: FloorCommands;
+export class Floor implements TurnTaking {
+  readonly #commands: TurnCommands;
   readonly #settings: FloorSettings;
   readonly #meter = new SpeechMeter();
   readonly #turns = new Map<string, Turn>();
@@ -98,7 +79,7 @@ export class Floor {
   #held = false;
   #resumedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(commands: FloorCommands, settings: Partial<FloorSettings> = {}) {
+  constructor(commands: TurnCommands, settings: Partial<FloorSettings> = {}) {
     this.#commands = commands;
     this.#settings = { ...FLOOR_DEFAULTS, ...settings };
   }

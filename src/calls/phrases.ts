@@ -1,3 +1,5 @@
+import { CLIP_TEXTS } from "./clips.ts";
+
 /** What is said when the model cannot speak. English; the carrier's own voice reads it. */
 export const PHRASES = {
   apology: "I am sorry, I cannot talk right now. Please call again in a few minutes. Goodbye.",
@@ -5,7 +7,7 @@ export const PHRASES = {
   busy: "I am sorry, all lines are busy. Please call again in a few minutes. Goodbye.",
   unknownCall: "I am sorry, this call cannot be connected. Goodbye.",
   interrupted: "I am sorry, our connection was interrupted. Please call again. Goodbye.",
-  nobodyThere: "I do not hear you any more, so I will hang up now. Goodbye.",
+  nobodyThere: CLIP_TEXTS.goodbye,
   timeIsUp: "I am sorry, our time is up. Goodbye.",
 } as const;
 

@@ -1,4 +1,4 @@
-/** What turn-taking decides; the conversation carries it out. */
+/** What turn-taking decides; the conversation carries it out. Every `pause` is followed by one `resume` or `yieldFloor`. */
 export interface TurnCommands {
   /** Silence the agent at once, but keep what was not heard: somebody may be speaking. */
   pause(): void;
@@ -8,14 +8,14 @@ export interface TurnCommands {
   yieldFloor(spokeFromMs: number): void;
   /** While held, no response begins. */
   hold(held: boolean): void;
-  /** The engine did not notice a turn that we heard end. */
+  /** The engine missed a turn of the caller: end it. `turnCommitted` is to follow. */
   commitTurn(): void;
-  /** The caller's turn is over and wants an answer. */
-  answer(): void;
+  /** A turn of the caller is over and wants an answer. Once a turn. */
+  answer(itemId: string): void;
   /** The caller has the turn since `spokeFromMs`. */
   callerStarted(spokeFromMs: number): void;
-  /** The caller has given the turn back. */
-  callerStopped(): void;
+  /** The caller has given the turn back; their sound ended at `endedAtMs`. */
+  callerStopped(endedAtMs: number): void;
 }
 
 /** Who may speak when. Told of everything that is heard; all times are on the clock of the wall, in milliseconds. */
@@ -49,8 +49,8 @@ export class EngineTurns implements TurnTaking {
     this.#commands.yieldFloor(spokeFromMs);
   }
 
-  engineSpeechStopped(): void {
-    this.#commands.callerStopped();
+  engineSpeechStopped(_itemId: string, nowMs: number): void {
+    this.#commands.callerStopped(nowMs);
     this.#commands.hold(false);
   }
 

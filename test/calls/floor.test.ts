@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FRAME_BYTES, FRAME_MS } from "../../src/audio/g711.ts";
-import { Floor, type FloorCommands } from "../../src/calls/floor.ts";
+import { Floor } from "../../src/calls/floor.ts";
 import type { FloorSettings } from "../../src/calls/floor-settings.ts";
+import type { TurnCommands } from "../../src/calls/turns.ts";
 import { random } from "../situations/random.ts";
 import { lineNoise, roomTone } from "../situations/sounds.ts";
 import { add, atLevel, cords, faded, noise, silence, toMulaw, vowel, type Wave } from "../situations/waves.ts";
@@ -18,7 +19,7 @@ function stage(settings: Partial<FloorSettings> = {}) {
     done.push(what);
     at.set(what, now - START);
   };
-  const commands: FloorCommands = {
+  const commands: TurnCommands = {
     pause: () => note("pause"),
     resume: () => note("resume"),
     yieldFloor: (fromMs) => note(`yield from ${Math.round((fromMs - START) / 100) * 100}`),

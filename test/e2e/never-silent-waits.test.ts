@@ -95,16 +95,7 @@ describe("the store, while a tool is called,", () => {
       },
     });
     await released;
-    expectNeverSilent(result);
-    // A tool does not run before it is written down that it does: the model is told so, and says it.
-    expect(conversation(result)).toEqual([
-      `agent: ${GREETING}`,
-      `caller: ${QUESTION}`,
-      `agent: ${FILLER}`,
-      `agent: ${SORRY}`,
-    ]);
-    expect(result.call.endReason).toBe("caller_hangup");
-    expect(types(result.call)).toContain("call.ended");
+    expectSorryAndStored(result);
   });
 
   test("is full, and has room again when the call is over: the caller is answered, and all of it is stored", async () => {
@@ -115,14 +106,21 @@ describe("the store, while a tool is called,", () => {
     const ours = await world({ speed, mind: weather, store: full.store, host: { consult: () => ANSWER } });
     const result = await waitOnTheLine(ours, speed, { greeted: full.fill, hungUp: full.free });
     expect(full.refusals).toBeGreaterThan(0);
-    expectNeverSilent(result);
-    expect(conversation(result)).toEqual([
-      `agent: ${GREETING}`,
-      `caller: ${QUESTION}`,
-      `agent: ${FILLER}`,
-      `agent: ${SORRY}`,
-    ]);
-    expect(result.call.endReason).toBe("caller_hangup");
-    expect(types(result.call)).toContain("call.ended");
+    expectSorryAndStored(result);
   });
 });
+
+// --- Internal helpers ---
+
+/** A tool does not run before it is written down that it does: the model is told so, and says it. */
+function expectSorryAndStored(result: Awaited<ReturnType<typeof waitOnTheLine>>): void {
+  expectNeverSilent(result);
+  expect(conversation(result)).toEqual([
+    `agent: ${GREETING}`,
+    `caller: ${QUESTION}`,
+    `agent: ${FILLER}`,
+    `agent: ${SORRY}`,
+  ]);
+  expect(result.call.endReason).toBe("caller_hangup");
+  expect(types(result.call)).toContain("call.ended");
+}
