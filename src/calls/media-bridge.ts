@@ -1,3 +1,4 @@
+import { decodeBase64 } from "../audio/base64.ts";
 import { FRAME_MS, isAudible, mulawMs } from "../audio/g711.ts";
 import { Pacer, type Piece } from "../audio/pacer.ts";
 import type { MediaLeg, MediaListener } from "../carriers/carrier.ts";
@@ -10,6 +11,8 @@ import type { Ticker } from "./ticker.ts";
 
 /** Caller frames kept while the engine's socket opens: ten seconds. */
 const KEPT_FRAMES = 500;
+/** Bytes of a caller's frame that are listened to; it usually has 160. */
+const LONGEST_FRAME = 1_600;
 /** Carriers send a frame every 20 ms, also of silence: without any for so long the connection is dead, though open. */
 const DEAD_AFTER_MS = 8_000;
 /** A beat that comes so much later than the one before says that this process stood still, not the phone. */
@@ -34,7 +37,7 @@ export interface MediaBridgeParts {
   readonly ticker: Ticker;
   /** An item is over for the caller's ears: played out whole, or cut because the carrier took no more. */
   readonly onHeard: (item: ItemPlayout) => void;
-  /** Each 20 ms frame of the caller, µ-law, and when it ended. */
+  /** Each 20 ms frame of the caller, µ-law, valid during the call of this; and when it ended. */
   readonly onCallerFrame: (frame: Uint8Array, endedAtMs: number) => void;
   /** What was handed to the carrier, by the time at which it plays. */
   readonly onAgentPlays: (pieces: readonly Piece[]) => void;
@@ -57,6 +60,8 @@ export class MediaBridge {
   #leg: MediaLeg | undefined;
   #session: EngineSession | undefined;
   #kept: Buffer[] = [];
+  /** The caller's newest frame, decoded. */
+  readonly #frame = new Uint8Array(LONGEST_FRAME);
   /** When frame 0 of the caller was due, by the frame that came with the least delay; unset before the first. */
   #inputStartMs: number | undefined;
   #frames = 0;
@@ -244,7 +249,7 @@ export class MediaBridge {
     // A frame that came late was spoken on time; frames that were lost are not counted, hence the bound.
     const endedAtMs = Math.max(this.#inputStartMs + sinceStartMs, now - MOST_JITTER_MS);
     this.#newestFrameMs = endedAtMs;
-    const frame = decodeFrame(base64);
+    const frame = this.#frame.subarray(0, decodeBase64(base64, this.#frame));
     this.silence.callerFrame(isAudible(frame), endedAtMs);
     if (this.#session) {
       this.#session.sendAudio(base64);
@@ -312,11 +317,4 @@ export class MediaBridge {
     this.#pacer.clear(playback);
     for (const item of this.#taken(this.#playout.takeAll(believed))) this.#parts.onHeard(item);
   }
-}
-
-// --- Internal helpers ---
-
-/** Base64 in ASCII bytes -> µ-law bytes. */
-function decodeFrame(base64: Buffer): Uint8Array {
-  return Buffer.from(base64.toString("latin1"), "base64");
 }

@@ -125,6 +125,9 @@ function indexEnd(message: Buffer, at: number): number {
 function decode(message: Buffer, start: number, end: number): Buffer | undefined {
   const size = end - start;
   const padding = message[end - 2] === PADDING ? 2 : message[end - 1] === PADDING ? 1 : 0;
-  const audio = Buffer.from(message.toString("latin1", start, end), "base64");
-  return audio.length === (size / 4) * 3 - (size === 0 ? 0 : padding) ? audio : undefined;
+  const length = (size / 4) * 3 - (size === 0 ? 0 : padding);
+  if (!Number.isInteger(length)) return undefined;
+  // Memory of its own: it is kept while it waits to play, and would keep the pool's that many small things share.
+  const audio = Buffer.allocUnsafeSlow(length);
+  return audio.write(message.toString("latin1", start, end), "base64") === length ? audio : undefined;
 }
