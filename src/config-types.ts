@@ -124,6 +124,76 @@ export interface VoiceConfig {
       dmPolicy?: "disabled" | "allowlist" | "pairing" | "open";
       /** Numbers that may ring, under `allowlist` and `pairing`. */
       allowFrom?: ("*" | string)[];
+      /** Who gets cards, codes and questions; unset, nobody does and status says so. */
+      owner?: {
+        /** The OpenClaw channel in which the owner is reached, such as telegram. */
+        channel: string;
+        /** The owner in that channel, in the channel's own form. */
+        to: string;
+        /** Which of that channel's accounts sends. */
+        accountId?: string;
+      };
+      /** Who thinks: the speech model, which may ask the agent; or the agent, whose replies are read out. Default: "engine". */
+      brain?: "engine" | "agent";
+      /** Which session calls belong to: as the host's session.dmScope says, or a rule of the account's own. Default: "host". */
+      sessionScope?: "host" | "per-caller" | "per-call" | "main";
+      /** How the speech model asks the agent. */
+      consult?: {
+        /** So long the agent may take to answer a question. Default: 20. */
+        timeoutSeconds?: number;
+      };
+      /** Functions that the model may call during calls, each a web request. */
+      tools?: {
+        /** The function's name, as the model calls it. */
+        name: string;
+        /** What it does and when it is to be called; the model reads it. */
+        description: string;
+        /** JSON Schema of its arguments. */
+        parameters?: Record<string, unknown>;
+        /** Where the request goes: arguments as JSON body, or as query of a GET. */
+        url: string;
+        /** The request's method. Default: "POST". */
+        method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+        /** A header with a secret. */
+        secretHeader?: {
+          /** The header's name. */
+          name: string;
+          /** The environment variable that holds its value. */
+          env: string;
+          /** What stands before the value, such as `Bearer `. Default: "". */
+          prefix?: string;
+        };
+        /** Who must call for it to be offered. Default: "known". */
+        trust?: "stranger" | "known" | "owner";
+        /** So long it may take. Default: 10. */
+        timeoutSeconds?: number;
+        /** How often it may be called on one call. Default: 10. */
+        maxCalls?: number;
+        /** Whether the URL may lead to loopback or a private network. Default: false. */
+        allowPrivateNetwork?: boolean;
+      }[];
+      /** MCP servers that the speech model calls by itself; for callers who are known. */
+      mcpServers?: {
+        /** What the server is called. */
+        label: string;
+        /** Where it is. */
+        url: string;
+        /** The environment variable that holds its access token. */
+        authorizationEnv?: string;
+        /** Which of its tools may be used; empty: all. Default: []. */
+        allowedTools?: string[];
+        /** Who must call for it to be offered. Default: "known". */
+        trust?: "known" | "owner";
+      }[];
+      /** What happens once a call is over. */
+      afterCall?: {
+        /** Whether the owner gets a card about each call that was answered. Default: true. */
+        card?: boolean;
+        /** Whether the person's other channels get a line about the call. Default: false. */
+        notifyLinked?: boolean;
+        /** Whether the agent is woken when there is something to do. Default: true. */
+        wake?: boolean;
+      };
       /** IANA zone of the account's days and times; the machine's unless set. */
       timeZone?: string;
       /** What the model is told before the call. */
@@ -132,6 +202,8 @@ export interface VoiceConfig {
         budgetTokens?: number;
         /** How many daily memory files are read, today's included. Default: 2. */
         dailyFiles?: number;
+        /** How many of the last turns of the person's session are told; 0 none. Default: 8. */
+        linkedTurns?: number;
         /** Whether a note of each call goes into the daily file. Default: true. */
         writeBack?: boolean;
       };

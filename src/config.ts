@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { firstProblem } from "./config-problem.ts";
 import { ConfigError, SecretMissingError } from "./core/errors.ts";
 import { parseE164 } from "./core/numbers.ts";
 
@@ -77,6 +78,45 @@ const engineSchema = z.strictObject({
     .describe("How the end of the caller's turn is found."),
 });
 
+const toolName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "is not 1 to 64 letters, digits, _ or -");
+
+/** A secret in an environment variable: lists of settings cannot hold references of the host's. */
+const secretHeader = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,64}$/, "is not a header's name")
+    .describe("The header's name."),
+  env: z.string().min(1).describe("The environment variable that holds its value."),
+  prefix: z.string().default("").describe("What stands before the value, such as `Bearer `."),
+});
+
+const httpToolSchema = z.strictObject({
+  name: toolName.describe("The function's name, as the model calls it."),
+  description: z.string().min(1).describe("What it does and when it is to be called; the model reads it."),
+  parameters: z
+    .record(z.string(), z.unknown())
+    .default({ type: "object", properties: {} })
+    .describe("JSON Schema of its arguments."),
+  url: webUrl.describe("Where the request goes: arguments as JSON body, or as query of a GET."),
+  method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).default("POST").describe("The request's method."),
+  secretHeader: secretHeader.optional().describe("A header with a secret."),
+  trust: z.enum(["stranger", "known", "owner"]).default("known").describe("Who must call for it to be offered."),
+  timeoutSeconds: z.int().min(1).max(60).default(10).describe("So long it may take."),
+  maxCalls: z.int().min(1).max(100).default(10).describe("How often it may be called on one call."),
+  allowPrivateNetwork: z
+    .boolean()
+    .default(false)
+    .describe("Whether the URL may lead to loopback or a private network."),
+});
+
+const mcpServerSchema = z.strictObject({
+  label: toolName.describe("What the server is called."),
+  url: webUrl.describe("Where it is."),
+  authorizationEnv: z.string().min(1).optional().describe("The environment variable that holds its access token."),
+  allowedTools: z.array(z.string().min(1)).default([]).describe("Which of its tools may be used; empty: all."),
+  trust: z.enum(["known", "owner"]).default("known").describe("Who must call for it to be offered."),
+});
+
 const accountSchema = z.strictObject({
   enabled: z.boolean().default(true).describe("Whether the account takes and makes calls."),
   number: number.describe("The account's telephone number in E.164 form."),
@@ -121,6 +161,47 @@ const accountSchema = z.strictObject({
     .array(z.union([z.literal("*"), number]))
     .default([])
     .describe("Numbers that may ring, under `allowlist` and `pairing`."),
+  owner: z
+    .strictObject({
+      channel: z.string().min(1).describe("The OpenClaw channel in which the owner is reached, such as telegram."),
+      to: z.string().min(1).describe("The owner in that channel, in the channel's own form."),
+      accountId: z.string().min(1).optional().describe("Which of that channel's accounts sends."),
+    })
+    .optional()
+    .describe("Who gets cards, codes and questions; unset, nobody does and status says so."),
+  brain: z
+    .enum(["engine", "agent"])
+    .default("engine")
+    .describe("Who thinks: the speech model, which may ask the agent; or the agent, whose replies are read out."),
+  sessionScope: z
+    .enum(["host", "per-caller", "per-call", "main"])
+    .default("host")
+    .describe("Which session calls belong to: as the host's session.dmScope says, or a rule of the account's own."),
+  consult: z
+    .strictObject({
+      timeoutSeconds: z.int().min(5).max(120).default(20).describe("So long the agent may take to answer a question."),
+    })
+    .prefault({})
+    .describe("How the speech model asks the agent."),
+  tools: z
+    .array(httpToolSchema)
+    .default([])
+    .describe("Functions that the model may call during calls, each a web request."),
+  mcpServers: z
+    .array(mcpServerSchema)
+    .default([])
+    .describe("MCP servers that the speech model calls by itself; for callers who are known."),
+  afterCall: z
+    .strictObject({
+      card: z.boolean().default(true).describe("Whether the owner gets a card about each call that was answered."),
+      notifyLinked: z
+        .boolean()
+        .default(false)
+        .describe("Whether the person's other channels get a line about the call."),
+      wake: z.boolean().default(true).describe("Whether the agent is woken when there is something to do."),
+    })
+    .prefault({})
+    .describe("What happens once a call is over."),
   timeZone: timeZone
     .default(localTimeZone)
     .describe("IANA zone of the account's days and times; the machine's unless set."),
@@ -133,6 +214,12 @@ const accountSchema = z.strictObject({
         .default(2_000)
         .describe("Hard limit of the instructions, in o200k tokens."),
       dailyFiles: z.int().min(0).max(31).default(2).describe("How many daily memory files are read, today's included."),
+      linkedTurns: z
+        .int()
+        .min(0)
+        .max(50)
+        .default(8)
+        .describe("How many of the last turns of the person's session are told; 0 none."),
       writeBack: z.boolean().default(true).describe("Whether a note of each call goes into the daily file."),
     })
     .prefault({})
@@ -275,71 +362,6 @@ export interface JsonSchema {
 }
 
 // --- Internal helpers ---
-
-function firstProblem(
-  error: z.ZodError,
-  schema: z.ZodObject,
-  prefix: string,
-  raw: unknown,
-  alsoKnown: string[] = [],
-): ConfigError {
-  // A misspelt key is also a missing one; the spelling is what helps.
-  const issue = (error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0]) as z.core.$ZodIssue;
-  const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") {
-    const unknown = issue.keys[0] as string;
-    const nearest = nearestKey(unknown, [...knownKeys(schema, path), ...alsoKnown]);
-    const hint = nearest === undefined ? "Remove it." : `Did you mean "${nearest}"?`;
-    return new ConfigError(`${prefix}${[...path, unknown].join(".")}`, `there is no such setting. ${hint}`, {
-      cause: error,
-    });
-  }
-  const key = `${prefix}${path.join(".")}`.replace(/\.$/, "");
-  const missing = path.length > 0 && valueAt(raw, path) === undefined;
-  return new ConfigError(key, missing ? "is required and missing" : issue.message, { cause: error });
-}
-
-function valueAt(raw: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], raw);
-}
-
-function knownKeys(schema: z.ZodObject, path: readonly string[]): string[] {
-  let node: z.core.$ZodType = schema;
-  for (const key of path) {
-    while (!(node instanceof z.ZodObject) && "innerType" in node._zod.def)
-      node = node._zod.def.innerType as z.core.$ZodType;
-    const child: z.core.$ZodType | undefined = node instanceof z.ZodObject ? node.shape[key] : undefined;
-    if (!child) return [];
-    node = child;
-  }
-  while (!(node instanceof z.ZodObject) && "innerType" in node._zod.def)
-    node = node._zod.def.innerType as z.core.$ZodType;
-  return node instanceof z.ZodObject ? Object.keys(node.shape) : [];
-}
-
-function nearestKey(word: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates.map((candidate) => ({
-    candidate,
-    distance: editDistance(word.toLowerCase(), candidate.toLowerCase()),
-  }));
-  ranked.sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best && best.distance <= Math.max(2, Math.ceil(best.candidate.length / 2)) ? best.candidate : undefined;
-}
-
-/** Levenshtein's distance, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
-}
 
 function isTimeZone(zone: string): boolean {
   try {

@@ -1,6 +1,6 @@
 import type { Carrier } from "../carriers/carrier.ts";
 import type { Engine } from "../engines/engine.ts";
-import type { AdmissionPolicy } from "../hosts/host.ts";
+import type { AdmissionPolicy, ChannelAddress } from "../hosts/host.ts";
 import type { Clips } from "./clips.ts";
 
 /** One running account: who carries, who speaks, as whom, for whom, and how much. */
@@ -24,7 +24,18 @@ export interface Account extends AdmissionPolicy {
   /** What is played when the model cannot speak; absent where nothing was rendered. */
   readonly clips?: Clips;
   readonly timeZone: string;
-  readonly context: { readonly budgetTokens: number; readonly dailyFiles: number; readonly writeBack: boolean };
+  /** Who gets cards, codes and questions. */
+  readonly owner?: ChannelAddress;
+  readonly brain: "engine" | "agent";
+  readonly sessionScope: "host" | "per-caller" | "per-call" | "main";
+  readonly consult: { readonly timeoutSeconds: number };
+  readonly afterCall: { readonly card: boolean; readonly notifyLinked: boolean; readonly wake: boolean };
+  readonly context: {
+    readonly budgetTokens: number;
+    readonly dailyFiles: number;
+    readonly linkedTurns: number;
+    readonly writeBack: boolean;
+  };
   readonly limits: {
     readonly maxCallSeconds: number;
     readonly maxConcurrentCalls: number;

@@ -1,6 +1,9 @@
 import type { Host } from "../hosts/host.ts";
 import type { VoiceTool } from "./tools.ts";
 
+/** What a consulted agent may use: a number alone proves nothing, so that only a verified owner's may do anything. */
+const CONSULT_TOOLS = { stranger: "none", known: "none", owner: "owner" } as const;
+
 /** The tool by which the speech model asks the full agent, with its tools and memory. */
 export function consultTool(host: Host, route: { readonly agentId: string; readonly sessionKey: string }): VoiceTool {
   return {
@@ -18,7 +21,10 @@ export function consultTool(host: Host, route: { readonly agentId: string; reado
     },
     execute({ request }, { callId, accountId, trust, transcript, signal }) {
       if (typeof request !== "string" || request.trim() === "") throw new Error("request: must say what to find out.");
-      return host.consult({ callId, accountId, trust, transcript, question: request, ...route }, signal);
+      return host.consult(
+        { callId, accountId, trust, transcript, question: request, tools: CONSULT_TOOLS[trust], ...route },
+        signal,
+      );
     },
   };
 }

@@ -1,4 +1,5 @@
-import type { CallEvent, EndReason, Trust, Usage } from "./events.ts";
+import type { EndReason, Trust, Usage } from "./events.ts";
+import { AFTERWARDS, type Afterwards, type Attestation, type CallEvent, type CallOutcome } from "./events.ts";
 import { addUsage, carrierCostUsd, engineCostUsd, NO_USAGE } from "./pricing.ts";
 import { type TranscriptEntry, withEntry } from "./transcript.ts";
 
@@ -23,6 +24,9 @@ export interface Call {
   readonly sessionKey?: string;
   readonly principal?: string;
   readonly trust: Trust;
+  readonly attestation?: Attestation;
+  /** The conversation elsewhere that this call goes on with: the host's key of its session. */
+  readonly continues?: string;
   /** The carrier's id of our leg. */
   readonly legId?: string;
   /** Whether the carrier has said that the leg is over. */
@@ -44,6 +48,10 @@ export interface Call {
   readonly recorded: boolean;
   /** Whether the daily note is written. */
   readonly noted: boolean;
+  /** What the call came to, once that is found. */
+  readonly outcome?: CallOutcome;
+  /** What else is done after the call, in the order in which it was. */
+  readonly afterwards: readonly Afterwards[];
 }
 
 /** What lists, events and the API show of a call. Times in milliseconds since the epoch. */
@@ -90,6 +98,7 @@ export function newCall(): Call {
     faults: 0,
     recorded: false,
     noted: false,
+    afterwards: [],
   };
 }
 
@@ -127,6 +136,8 @@ export function apply(call: Call, event: CallEvent): Call {
       return event.usage ? { ...call, usage: addUsage(call.usage, event.usage) } : call;
     case "playout.cut":
       return { ...call, bargeIns: call.bargeIns + 1 };
+    case "trust.raised":
+      return { ...call, trust: event.trust };
     case "transcript.added":
       return { ...call, transcript: withEntry(call.transcript, event.entry) };
     case "tool.called":
@@ -153,8 +164,16 @@ export function apply(call: Call, event: CallEvent): Call {
     case "dtmf.received":
     case "dtmf.sent":
     case "offer.declined":
+    case "code.sent":
+    case "code.tried":
+    case "owner.asked":
+    case "owner.answered":
+    case "handoff.made":
+    case "context.refreshed":
     case "session.recorded":
     case "memory.written":
+    case "outcome.found":
+    case "afterwards.done":
       return call;
     default:
       event satisfies never;
@@ -169,11 +188,23 @@ function afterEnd(call: Call, event: CallEvent): Call {
       return { ...call, recorded: true };
     case "memory.written":
       return { ...call, noted: true };
+    case "outcome.found": {
+      const { type: _type, atMs: _atMs, ...outcome } = event;
+      return { ...call, outcome };
+    }
+    case "afterwards.done":
+      return call.afterwards.includes(event.step) ? call : { ...call, afterwards: [...call.afterwards, event.step] };
     case "leg.ended":
       return call.legEnded ? call : { ...call, legEnded: true };
     default:
       return call;
   }
+}
+
+/** Whether all that comes after a call is done. */
+export function isSettled(call: Call): boolean {
+  const rest = AFTERWARDS.some((step) => !call.afterwards.includes(step));
+  return call.state === "ended" && call.recorded && call.noted && !rest;
 }
 
 /** The other person's number, whoever dialled. */

@@ -37,6 +37,42 @@ export interface Usage {
 /** How far a caller is believed to be who they seem. A caller ID alone gives at most `known`. */
 export type Trust = "stranger" | "known" | "owner";
 
+/**
+ * What the telephone network vouches for of a caller's number (STIR/SHAKEN, RFC 8588): `full` the right to use it,
+ * `partial` the customer, `gateway` only where the call came in; `failed`: the signature is wrong.
+ */
+export type Attestation = "full" | "partial" | "gateway" | "failed";
+
+/** One thing that somebody said they would do. */
+export interface Commitment {
+  /** Who is to do it. */
+  readonly by: "agent" | "caller";
+  readonly what: string;
+  /** When it is due, in the words that were used. */
+  readonly due?: string;
+  /** The words on the call that say so. */
+  readonly quote: string;
+  /** Milliseconds from the answer of the call to those words. */
+  readonly atMs: number;
+}
+
+/** What a call came to. */
+export interface CallOutcome {
+  /** Two or three sentences. */
+  readonly summary: string;
+  /** One line: what was reached, or why not. */
+  readonly outcome: string;
+  readonly commitments: readonly Commitment[];
+  /** Whether somebody has to do something because of the call. */
+  readonly needsAction: boolean;
+  /** `model`: written by a text model. `extract`: picked from what was said, because there is no model or it failed. */
+  readonly madeBy: "model" | "extract";
+}
+
+/** What is done after a call beside the session's rows and the note, each once. */
+export const AFTERWARDS = ["outcome", "history", "card", "notice", "wake"] as const;
+export type Afterwards = (typeof AFTERWARDS)[number];
+
 interface At {
   /** Milliseconds since the epoch, by the owner's clock. */
   readonly atMs: number;
@@ -58,6 +94,10 @@ export type CallEvent = At &
         readonly transport: "media-stream";
         readonly purpose?: string;
         readonly message?: string;
+        /** What the network says of the caller's number; absent when it says nothing. */
+        readonly attestation?: Attestation;
+        /** The conversation elsewhere that this call goes on with: the host's key of its session. */
+        readonly continues?: string;
       }
     | {
         readonly type: "caller.routed";
@@ -93,6 +133,24 @@ export type CallEvent = At &
     | { readonly type: "tool.finished"; readonly toolCallId: string; readonly ok: boolean; readonly durationMs: number }
     /** The caller pressed a key; `x` where it is secret. */
     | { readonly type: "dtmf.received"; readonly digit: string }
+    /** Gated: a one-time code goes to the owner's own chat. The code itself is written nowhere. */
+    | { readonly type: "code.sent" }
+    /** Gated: somebody on the call gave a code. */
+    | { readonly type: "code.tried"; readonly ok: boolean }
+    /** Gated: who speaks was verified by more than their number. */
+    | { readonly type: "trust.raised"; readonly trust: Trust; readonly by: "code" }
+    /** Gated: the owner is asked in their own chat while the call runs. */
+    | { readonly type: "owner.asked"; readonly questionId: string; readonly question: string }
+    | {
+        readonly type: "owner.answered";
+        readonly questionId: string;
+        readonly by: "button" | "text" | "nobody";
+        readonly answer?: string;
+      }
+    /** The conversation, or something of it, was sent to another channel of the person. */
+    | { readonly type: "handoff.made"; readonly channel: string; readonly to: string }
+    /** The model was told anew, because files have changed or somebody was verified. */
+    | { readonly type: "context.refreshed"; readonly because: string }
     /** Keys were handed to the line as tones. */
     | { readonly type: "dtmf.sent"; readonly digits: string }
     /** Something went wrong that did not end the call; nothing fails in silence. */
@@ -111,6 +169,10 @@ export type CallEvent = At &
     | { readonly type: "session.recorded"; readonly how: string; readonly rows: number }
     /** After the call: the daily file holds its note. */
     | { readonly type: "memory.written"; readonly file: string }
+    /** After the call: what it came to. */
+    | ({ readonly type: "outcome.found" } & CallOutcome)
+    /** After the call: a further step is done; `result` says how, in a word or two. */
+    | { readonly type: "afterwards.done"; readonly step: Afterwards; readonly result: string }
   );
 
 /** A journal entry as stored: its place in the call's journal, and the event. */
@@ -118,6 +180,14 @@ export interface JournalEntry {
   /** 1, 2, 3 … within one call. */
   readonly seq: number;
   readonly event: CallEvent;
+}
+
+/** What of a call was sent to another channel, and where. */
+export interface CallHandoff {
+  readonly channel: string;
+  readonly to: string;
+  /** The text that was sent. */
+  readonly text: string;
 }
 
 /** What the plugin tells its listeners. Each payload is a plain object that may be kept. */
@@ -136,6 +206,8 @@ export interface VoiceEvents {
   toolCalled: [tool: { toolCallId: string; name: string }, call: CallSummary];
   /** The caller pressed a key; `x` where it is secret. */
   dtmf: [digit: string, call: CallSummary];
+  /** The conversation, or something of it, was sent to another channel. */
+  handoff: [handoff: CallHandoff, call: CallSummary];
   /** The known cost of the call has grown. */
   costChanged: [costUsd: number, call: CallSummary];
   /** The call has ended and everything about it is stored. Emitted once per call. */

@@ -1,5 +1,6 @@
 import { HostError } from "../core/errors.ts";
 import { trustOfNumber } from "../core/trust.ts";
+import { bareHost } from "./bare.ts";
 import type {
   Admission,
   AdmissionPolicy,
@@ -46,6 +47,7 @@ export function standaloneHost(options: StandaloneHostOptions = {}): Host {
   const logger = options.logger ?? bareLogger;
   const tell = options.record && recordOnce(options.record);
   return {
+    ...bareHost,
     logger,
     async route(caller) {
       if (options.route) return ask("route", () => options.route?.(caller) as Route | Promise<Route>);

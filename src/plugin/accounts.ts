@@ -113,8 +113,21 @@ export class AccountBook {
       dmPolicy: config.dmPolicy,
       allowFrom: config.allowFrom,
       timeZone: config.timeZone,
+      ...(config.owner && { owner: ownerOf(config.owner) }),
+      brain: config.brain,
+      sessionScope: config.sessionScope,
+      consult: config.consult,
+      afterCall: config.afterCall,
       context: config.context,
       limits: config.limits,
     };
   }
 }
+
+// --- Internal helpers ---
+
+const ownerOf = ({ channel, to, accountId }: NonNullable<AccountConfig["owner"]>) => ({
+  channel,
+  to,
+  ...(accountId !== undefined && { accountId }),
+});

@@ -1,4 +1,5 @@
-import { apply, type Call, callerNumber, newCall } from "../core/call.ts";
+import { apply, type Call, callerNumber, isSettled, newCall } from "../core/call.ts";
+import { StoreError } from "../core/errors.ts";
 import type { CallEvent } from "../core/events.ts";
 
 /** A call folded from the first `lastSeq` entries of its journal. */
@@ -37,7 +38,7 @@ export function listing(call: Call): Listing {
     caller: callerNumber(call),
     createdAtMs: call.createdAtMs,
     state: call.state,
-    unfinished: call.state === "ended" && !(call.recorded && call.noted),
+    unfinished: call.state === "ended" && !isSettled(call),
   };
 }
 
@@ -57,6 +58,18 @@ export function writeEvent(event: CallEvent): string {
   const body = JSON.stringify(event) as string | undefined;
   if (body === undefined) throw new TypeError("An event of a journal is an object.");
   return body;
+}
+
+/** A document's value as it is stored. @throws StoreError JSON cannot hold it */
+export function writeValue(kind: string, key: string, value: unknown): string {
+  let cause: unknown;
+  try {
+    const body = JSON.stringify(value) as string | undefined;
+    if (body !== undefined) return body;
+  } catch (error) {
+    cause = error;
+  }
+  throw new StoreError(`The ${kind} of ${key} cannot be written as JSON.`, { cause });
 }
 
 /** A stored event. @throws Error the text is torn, or is not an event */

@@ -1,7 +1,7 @@
 import type { Call } from "../core/call.ts";
 import { StoreError } from "../core/errors.ts";
 import type { JournalEntry } from "../core/events.ts";
-import { type Folded, foldNext, isCall, listing, NOTHING, readEvent, writeEvent } from "./folded.ts";
+import { type Folded, foldNext, isCall, listing, NOTHING, readEvent, writeEvent, writeValue } from "./folded.ts";
 import { matches, newestFirst, pageQuery, writeCursor } from "./page.ts";
 import type { Claim, Store } from "./store.ts";
 
@@ -11,6 +11,7 @@ import type { Claim, Store } from "./store.ts";
  */
 export function memoryStore(): Store {
   const journals = new Map<string, Journal>();
+  const documents = new Map<string, Map<string, { readonly version: number; readonly body: string }>>();
   const claims = new Map<string, { readonly expiresAtMs: number; answer?: string }>();
   let state: "new" | "open" | "stopped" = "new";
 
@@ -88,6 +89,27 @@ export function memoryStore(): Store {
       requireOpen();
       const held = claims.get(key);
       if (held) held.answer ??= answer;
+    },
+
+    async document<Value>(kind: string, key: string) {
+      requireOpen();
+      const held = documents.get(kind)?.get(key);
+      return held && { key, version: held.version, value: JSON.parse(held.body) as Value };
+    },
+    async documents<Value>(kind: string) {
+      requireOpen();
+      const all = [...(documents.get(kind) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+      return all.map(([key, { version, body }]) => ({ key, version, value: JSON.parse(body) as Value }));
+    },
+    async keep(kind, key, value, version) {
+      requireOpen();
+      const all = documents.get(kind) ?? new Map<string, { readonly version: number; readonly body: string }>();
+      const held = all.get(key)?.version ?? 0;
+      if (held !== version || (value === undefined && held === 0)) return false;
+      if (value === undefined) all.delete(key);
+      else all.set(key, { version: version + 1, body: writeValue(kind, key, value) });
+      documents.set(kind, all);
+      return true;
     },
   };
 }

@@ -41,4 +41,15 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX claims_by_expiry ON claims (expires_at_ms);
   `,
+  // What follows a call has more steps now: calls of before are folded anew.
+  `
+  CREATE TABLE documents (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+  ) WITHOUT ROWID;
+  UPDATE calls SET last_seq = -1;
+  `,
 ];

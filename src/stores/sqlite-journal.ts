@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { SqliteCalls } from "./sqlite-calls.ts";
 import { SqliteClaims } from "./sqlite-claims.ts";
+import { SqliteDocuments } from "./sqlite-documents.ts";
 import { closeFile, openFile } from "./sqlite-file.ts";
 import type { Damage, Outcome, Request, Verb, Verbs } from "./sqlite-protocol.ts";
 
@@ -24,6 +25,7 @@ export class SqliteJournal {
     this.#release = this.#database.prepare("RELEASE request");
     const calls = new SqliteCalls(this.#database, onDamage);
     const claims = new SqliteClaims(this.#database);
+    const documents = new SqliteDocuments(this.#database);
     this.#calls = calls;
     this.#handlers = {
       append: (order) => calls.append(order),
@@ -32,6 +34,9 @@ export class SqliteJournal {
       calls: (order) => calls.calls(order),
       claim: (order) => claims.claim(order),
       settle: (order) => claims.settle(order),
+      document: (order) => documents.document(order),
+      documents: (order) => documents.documents(order),
+      keep: (order) => documents.keep(order),
     };
     calls.refold();
   }
@@ -104,7 +109,7 @@ export class SqliteJournal {
 }
 
 function isWrite({ verb }: Request): boolean {
-  return verb === "append" || verb === "claim" || verb === "settle";
+  return verb === "append" || verb === "claim" || verb === "settle" || verb === "keep";
 }
 
 function failure(error: unknown): Outcome {

@@ -15,6 +15,20 @@ export interface Verbs {
   calls: { order: PageQuery; result: { readonly calls: string; readonly last?: Place } };
   claim: { order: { readonly key: string; readonly atMs: number; readonly expiresAtMs: number }; result: Claim };
   settle: { order: { readonly key: string; readonly answer: string }; result: undefined };
+  document: { order: { readonly kind: string; readonly key: string }; result: DocumentRow | undefined };
+  documents: { order: { readonly kind: string }; result: readonly DocumentRow[] };
+  /** Without `body` the document is removed. */
+  keep: {
+    order: { readonly kind: string; readonly key: string; readonly body?: string; readonly version: number };
+    result: boolean;
+  };
+}
+
+/** A document; `body` is the JSON of its value. */
+export interface DocumentRow {
+  readonly key: string;
+  readonly version: number;
+  readonly body: string;
 }
 
 export type Verb = keyof Verbs;

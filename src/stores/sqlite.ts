@@ -2,11 +2,11 @@ import { setImmediate } from "node:timers/promises";
 import type { Call } from "../core/call.ts";
 import { StoreError } from "../core/errors.ts";
 import type { JournalEntry } from "../core/events.ts";
-import { writeEvent } from "./folded.ts";
+import { writeEvent, writeValue } from "./folded.ts";
 import { pageQuery, writeCursor } from "./page.ts";
-import type { Damage, Request, Verb, Verbs } from "./sqlite-protocol.ts";
+import type { Damage, DocumentRow, Request, Verb, Verbs } from "./sqlite-protocol.ts";
 import { openThread, type SqliteThread, type StartWorker, startWorker } from "./sqlite-thread.ts";
-import type { Store } from "./store.ts";
+import type { Store, StoredDocument } from "./store.ts";
 
 export interface SqliteStoreOptions {
   /** The file; it and its folder are made when they are not there, for the owner's eyes alone. */
@@ -121,6 +121,17 @@ export function sqliteStore({ path, logger, startWorker: start = startWorker }: 
     async settle(key, answer) {
       await ask("settle", { key, answer });
     },
+    async document<Value>(kind: string, key: string) {
+      const row = await ask("document", { kind, key });
+      return row && documentOf<Value>(row);
+    },
+    async documents<Value>(kind: string) {
+      return (await ask("documents", { kind })).map((row) => documentOf<Value>(row));
+    },
+    async keep(kind, key, value, version) {
+      const body = value === undefined ? {} : { body: writeValue(kind, key, value) };
+      return ask("keep", { kind, key, version, ...body });
+    },
   };
 }
 
@@ -139,6 +150,10 @@ function bodyOf(event: Parameters<typeof writeEvent>[0], callId: string): string
   }
 }
 
+function documentOf<Value>({ key, version, body }: DocumentRow): StoredDocument<Value> {
+  return { key, version, value: JSON.parse(body) as Value };
+}
+
 function describe({ verb, order }: Request): string {
   const callId = "callId" in order ? ` of ${order.callId}` : "";
   return `${WORDS[verb]}${callId}`;
@@ -151,6 +166,9 @@ const WORDS: Readonly<Record<Verb, string>> = {
   calls: "list calls",
   claim: "take a claim",
   settle: "settle a claim",
+  document: "read a document",
+  documents: "read documents",
+  keep: "keep a document",
 };
 
 function storeError(what: string, cause: unknown): StoreError {

@@ -27,6 +27,15 @@ export type Claim =
   /** Somebody was first; `answer` is what they settled on, once they have. */
   | { readonly first: false; readonly answer?: string };
 
+/** A small document: what is kept of a caller, a link, a question, a call to be made. */
+export interface StoredDocument<Value = unknown> {
+  readonly key: string;
+  /** Anything that JSON can hold. */
+  readonly value: Value;
+  /** 1 when it was first kept, one more with each change. */
+  readonly version: number;
+}
+
 /**
  * Durable memory of calls: an append-only journal per call, from which everything else is folded.
  *
@@ -57,4 +66,14 @@ export interface Store {
   claim(key: string, atMs: number, expiresAtMs: number): Promise<Claim>;
   /** Notes what the first claimant answered, for those who come again. */
   settle(key: string, answer: string): Promise<void>;
+
+  /** A document by its kind and key, or `undefined`. */
+  document<Value>(kind: string, key: string): Promise<StoredDocument<Value> | undefined>;
+  /** All documents of a kind, by key. */
+  documents<Value>(kind: string): Promise<readonly StoredDocument<Value>[]>;
+  /**
+   * Keeps a document if it still has `version`; 0: if it is not there. `undefined` as its value removes it. Resolves
+   * with whether it did; if not, somebody else has changed it meanwhile: read it again.
+   */
+  keep(kind: string, key: string, value: unknown, version: number): Promise<boolean>;
 }

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { type CallEvent, END_REASONS, type Trust } from "../core/events.ts";
+import { AFTERWARDS, type CallEvent, END_REASONS, type Trust } from "../core/events.ts";
 import { NO_USAGE } from "../core/pricing.ts";
 import type { Speaker } from "../core/transcript.ts";
 
@@ -77,6 +77,8 @@ function eventsByType(callId: fc.Arbitrary<string>): { [Type in CallEvent["type"
         transport: fc.constant("media-stream"),
         purpose: words(),
         message: words(),
+        attestation: fc.constantFrom("full", "partial", "gateway", "failed"),
+        continues: words(),
       },
       { requiredKeys: ["type", "atMs", "callId", "accountId", "direction", "from", "to", "transport"] },
     ),
@@ -167,5 +169,53 @@ function eventsByType(callId: fc.Arbitrary<string>): { [Type in CallEvent["type"
       rows: fc.nat(50),
     }),
     "memory.written": fc.record({ type: type("memory.written"), atMs, file: words() }),
+    "code.sent": fc.record({ type: type("code.sent"), atMs }),
+    "code.tried": fc.record({ type: type("code.tried"), atMs, ok: fc.boolean() }),
+    "trust.raised": fc.record({
+      type: type("trust.raised"),
+      atMs,
+      trust: fc.constantFrom<Trust>("known", "owner"),
+      by: fc.constant("code"),
+    }),
+    "owner.asked": fc.record({ type: type("owner.asked"), atMs, questionId: id, question: words() }),
+    "owner.answered": fc.record(
+      {
+        type: type("owner.answered"),
+        atMs,
+        questionId: id,
+        by: fc.constantFrom("button", "text", "nobody"),
+        answer: words(),
+      },
+      { requiredKeys: ["type", "atMs", "questionId", "by"] },
+    ),
+    "handoff.made": fc.record({ type: type("handoff.made"), atMs, channel: words(), to: words() }),
+    "context.refreshed": fc.record({ type: type("context.refreshed"), atMs, because: words() }),
+    "outcome.found": fc.record({
+      type: type("outcome.found"),
+      atMs,
+      summary: words(),
+      outcome: words(),
+      commitments: fc.array(
+        fc.record(
+          {
+            by: fc.constantFrom("agent", "caller"),
+            what: words(),
+            due: words(),
+            quote: words(),
+            atMs: durations(),
+          },
+          { requiredKeys: ["by", "what", "quote", "atMs"] },
+        ),
+        { maxLength: 3 },
+      ),
+      needsAction: fc.boolean(),
+      madeBy: fc.constantFrom("model", "extract"),
+    }),
+    "afterwards.done": fc.record({
+      type: type("afterwards.done"),
+      atMs,
+      step: fc.constantFrom(...AFTERWARDS),
+      result: words(),
+    }),
   };
 }

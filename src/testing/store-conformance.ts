@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { apply, type Call, callerNumber, newCall } from "../core/call.ts";
+import { apply, type Call, callerNumber, isSettled, newCall } from "../core/call.ts";
 import { StoreError } from "../core/errors.ts";
-import type { CallEvent } from "../core/events.ts";
+import { AFTERWARDS, type CallEvent } from "../core/events.ts";
 import type { CallQuery, Store } from "../stores/store.ts";
 import { journals } from "./journals.ts";
 
@@ -180,7 +180,7 @@ export function storeConformance(make: (dir: string) => Store): void {
       );
     }, 60_000);
 
-    test("a call is unfinished from its end until it is recorded and noted", async () => {
+    test("a call is unfinished from its end until all that comes after it is done", async () => {
       const unfinished = async (): Promise<number> => (await store.calls({ only: "unfinished" })).calls.length;
       await store.append("call_a", [created("call_a")]);
       expect(await unfinished()).toBe(0);
@@ -189,6 +189,9 @@ export function storeConformance(make: (dir: string) => Store): void {
       await store.append("call_a", [{ type: "memory.written", atMs: 9, file: "memory/2026-01-01.md" }]);
       expect(await unfinished()).toBe(1);
       await store.append("call_a", [{ type: "session.recorded", atMs: 9, how: "rows", rows: 2 }]);
+      expect(await unfinished()).toBe(1);
+      for (const step of AFTERWARDS)
+        await store.append("call_a", [{ type: "afterwards.done", atMs: 9, step, result: "done" }]);
       expect(await unfinished()).toBe(0);
       expect((await store.calls({ only: "open" })).calls).toEqual([]);
       expect((await store.calls()).calls).toHaveLength(1);
@@ -256,6 +259,50 @@ export function storeConformance(make: (dir: string) => Store): void {
     });
   });
 
+  describe("documents", () => {
+    test("a document is kept, changed and removed by whoever knows its version, and nobody else", async () => {
+      expect(await store.document("caller", "+1555")).toBeUndefined();
+      expect(await store.keep("caller", "+1555", { name: "Ann" }, 0)).toBe(true);
+      expect(await store.keep("caller", "+1555", { name: "Bob" }, 0)).toBe(false);
+      expect(await store.document("caller", "+1555")).toEqual({ key: "+1555", value: { name: "Ann" }, version: 1 });
+      expect(await store.keep("caller", "+1555", { name: "Eve" }, 2)).toBe(false);
+      expect(await store.keep("caller", "+1555", { name: "Ann Lee" }, 1)).toBe(true);
+      expect(await store.document("caller", "+1555")).toMatchObject({ value: { name: "Ann Lee" }, version: 2 });
+      expect(await store.keep("caller", "+1555", undefined, 1)).toBe(false);
+      expect(await store.keep("caller", "+1555", undefined, 2)).toBe(true);
+      expect(await store.keep("caller", "+1555", undefined, 2)).toBe(false);
+      expect(await store.document("caller", "+1555")).toBeUndefined();
+    });
+
+    test("of many who change the same version one succeeds", async () => {
+      await store.keep("count", "a", 0, 0);
+      const tries = await Promise.all(Array.from({ length: 20 }, (_, i) => store.keep("count", "a", i, 1)));
+      expect(tries.filter(Boolean)).toHaveLength(1);
+    });
+
+    test("kinds are lists of their own, in the order of their keys, whatever the texts hold", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.uniqueArray(fc.string(), { maxLength: 5 }), fc.json(), async (keys, json) => {
+          const kind = freshId();
+          for (const key of keys) await store.keep(kind, key, JSON.parse(json), 0);
+          const all = await store.documents(kind);
+          expect(new Set(all.map(({ key }) => key))).toEqual(new Set(keys));
+          for (const { value } of all) expect(value).toEqual(JSON.parse(json));
+          expect(all).toEqual(await store.documents(kind));
+        }),
+        { numRuns: 30 },
+      );
+      await store.keep("digit", "2", "two", 0);
+      await store.keep("digit", "1", "one", 0);
+      expect((await store.documents("digit")).map(({ value }) => value)).toEqual(["one", "two"]);
+    });
+
+    test("what JSON cannot hold is refused and nothing is kept", async () => {
+      await expect(store.keep("caller", "a", () => 1, 0)).rejects.toThrow(StoreError);
+      expect(await store.document("caller", "a")).toBeUndefined();
+    });
+  });
+
   describe("lifetime", () => {
     test("stopping waits for what was asked before, and may be done twice", async () => {
       const pending = Promise.all(Array.from({ length: 50 }, (_, index) => store.append("call_a", [dtmf(`${index}`)])));
@@ -313,7 +360,7 @@ const rename = (events: readonly CallEvent[], callId: string): CallEvent[] =>
 function fits(call: Call, { accountId = call.accountId, caller = callerNumber(call), only }: CallQuery): boolean {
   if (call.accountId !== accountId || callerNumber(call) !== caller) return false;
   const over = call.state === "ended";
-  return only === undefined || (only === "open" ? !over : over && !(call.recorded && call.noted));
+  return only === undefined || (only === "open" ? !over : over && !isSettled(call));
 }
 
 function newestFirst(a: Call, b: Call): number {

@@ -27,11 +27,14 @@ describe("apply, whatever the journal", () => {
       fc.property(journals(), fc.array(callEvents(), { maxLength: 20 }), (life, late) => {
         const over = replay([...life, ended(9_000)]);
         const after = late.reduce(apply, over);
-        const { recorded, noted, legEnded, ...facts } = after;
-        expect({ ...facts, recorded: over.recorded, noted: over.noted, legEnded: over.legEnded }).toEqual(over);
+        const { recorded, noted, legEnded, afterwards, outcome, ...facts } = after;
+        expect(facts).toEqual(withoutWork(over));
         const came = (type: CallEvent["type"]): boolean => late.some((event) => event.type === type);
         expect(recorded).toBe(over.recorded || came("session.recorded"));
         expect(noted).toBe(over.noted || came("memory.written"));
+        expect(outcome !== undefined).toBe(over.outcome !== undefined || came("outcome.found"));
+        const steps = late.flatMap((event) => (event.type === "afterwards.done" ? event.step : []));
+        expect(afterwards).toEqual([...new Set([...over.afterwards, ...steps])]);
         expect(legEnded).toBe(over.legEnded || came("leg.ended"));
       }),
     );
@@ -161,3 +164,10 @@ describe("what others are shown of a call", () => {
     expect(summarise(call, 3_000)).not.toHaveProperty("costUsd");
   });
 });
+
+// --- Internal helpers ---
+
+function withoutWork(call: Call): Partial<Call> {
+  const { recorded, noted, legEnded, afterwards, outcome, ...facts } = call;
+  return facts;
+}

@@ -25,6 +25,7 @@ const question: ConsultRequest = {
   sessionKey: "s",
   accountId: "default",
   trust: "known",
+  tools: "none",
   question: "When is my flight?",
   transcript: [],
 };

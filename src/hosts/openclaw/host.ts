@@ -1,5 +1,6 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import type { Clock } from "../../core/clock.ts";
+import { bareHost } from "../bare.ts";
 import type { Host } from "../host.ts";
 import { admitCaller } from "./admission.ts";
 import { routeCaller } from "./caller-route.ts";
@@ -28,6 +29,7 @@ export async function openclawHost(
   const activity = watchSessions((listener) => runtime.events.onAgentEvent(listener), clock);
   const enqueueNextTurn = api.session.workflow.enqueueNextTurnInjection;
   return {
+    ...bareHost,
     logger,
     async route(caller) {
       const { shared: _, ...route } = routeCaller(runtime, caller);
