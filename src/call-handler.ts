@@ -1,6 +1,7 @@
 import type { Account } from "./calls/account.ts";
 import { consultTool } from "./calls/consult.ts";
-import { Conversation, type Emit } from "./calls/conversation.ts";
+import { Conversation } from "./calls/conversation.ts";
+import type { Emit } from "./calls/conversation-parts.ts";
 import type { OpenSession } from "./calls/engine-line-opening.ts";
 import type { Finaliser } from "./calls/finalise.ts";
 import type { CallJournal } from "./calls/journal.ts";

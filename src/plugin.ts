@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { EventEmitter } from "eventemitter3";
 import { VoiceCallHandler } from "./call-handler.ts";
 import type { Account } from "./calls/account.ts";
-import type { Emit } from "./calls/conversation.ts";
+import type { Emit } from "./calls/conversation-parts.ts";
 import { type CallParts, view } from "./calls/desk.ts";
 import { Finaliser } from "./calls/finalise.ts";
 import { instruct, say, sendDigits } from "./calls/in-call.ts";

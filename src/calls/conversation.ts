@@ -1,47 +1,22 @@
 import type { MediaLeg } from "../carriers/carrier.ts";
 import { callerNumber, summarise } from "../core/call.ts";
-import type { Clock } from "../core/clock.ts";
 import type { VoiceError } from "../core/errors.ts";
-import type { EndReason, VoiceEvents } from "../core/events.ts";
-import type { ResponseCause } from "../engines/engine.ts";
-import type { Logger } from "../hosts/host.ts";
-import type { Account } from "./account.ts";
+import type { EndReason } from "../core/events.ts";
+import type { EnginePatch, ResponseCause } from "../engines/engine.ts";
 import type { ClipName } from "./clips.ts";
+import type { ConversationParts } from "./conversation-parts.ts";
 import { EngineLine } from "./engine-line.ts";
-import type { OpenSession } from "./engine-line-opening.ts";
 import { Floor } from "./floor.ts";
-import type { CallJournal } from "./journal.ts";
 import { KeyCollector, type KeyEntry, type KeyRequest, keyNote } from "./key-collector.ts";
 import { KeyTones } from "./key-tones.ts";
-import { type Leave, Leaving } from "./leaving.ts";
+import { Leaving } from "./leaving.ts";
 import { MediaBridge } from "./media-bridge.ts";
 import { ASK_IF_THERE } from "./phrases.ts";
 import type { ItemPlayout } from "./playout.ts";
 import { Scribe } from "./scribe.ts";
-import type { Ticker } from "./ticker.ts";
-import { RunningTools, type ToolRun, type VoiceTool } from "./tools.ts";
+import { RunningTools, type ToolRun } from "./tools.ts";
 import { EngineTurns, type TurnCommands, type TurnTaking } from "./turns.ts";
 import { Waiting } from "./waiting.ts";
-
-/** Tells the plugin's listeners. */
-export type Emit = <Name extends keyof VoiceEvents>(name: Name, ...payload: VoiceEvents[Name]) => void;
-
-export interface ConversationParts {
-  readonly account: Account;
-  readonly journal: CallJournal;
-  /** What the model may call on this call. */
-  readonly tools: () => readonly VoiceTool[];
-  readonly clock: Clock;
-  readonly ticker: Ticker;
-  readonly logger: Logger;
-  readonly emit: Emit;
-  /** Opens a session that goes on from what was heard: one for each engine of the account, best first. */
-  readonly openers: readonly OpenSession[];
-  /** The media connection is over. */
-  readonly onMediaClosed: (how: "stopped" | "lost") => void;
-  /** The conversation cannot go on. */
-  readonly onLeave: (why: Leave) => void;
-}
 
 /** Marks sounds of our own among the model's items. */
 const OURS = "ours:";
@@ -149,6 +124,12 @@ export class Conversation {
     this.#session.instruct(text);
     if (respond) this.#respond("say");
     return true;
+  }
+
+  /** Changes what the model is told and what it may call, from its next response on. Says whether there is one. */
+  update(patch: EnginePatch): boolean {
+    this.#session?.update(patch);
+    return this.#session !== undefined;
   }
 
   /** Plays key tones on the line, behind what is being said. Says whether it can. @throws InvalidRequestError no such keys */

@@ -2,7 +2,7 @@ import { summarise } from "../core/call.ts";
 import { type Clock, sleep } from "../core/clock.ts";
 import type { TranscriptEntry } from "../core/transcript.ts";
 import { heardText, withEntry } from "../core/transcript.ts";
-import type { Emit } from "./conversation.ts";
+import type { Emit } from "./conversation-parts.ts";
 import type { HeardTurn } from "./engine-line-opening.ts";
 import type { CallJournal } from "./journal.ts";
 import type { ItemPlayout } from "./playout.ts";

@@ -1,0 +1,29 @@
+import type { Clock } from "../core/clock.ts";
+import type { VoiceEvents } from "../core/events.ts";
+import type { Logger } from "../hosts/host.ts";
+import type { Account } from "./account.ts";
+import type { OpenSession } from "./engine-line-opening.ts";
+import type { CallJournal } from "./journal.ts";
+import type { Leave } from "./leaving.ts";
+import type { Ticker } from "./ticker.ts";
+import type { VoiceTool } from "./tools.ts";
+
+/** Tells the plugin's listeners. */
+export type Emit = <Name extends keyof VoiceEvents>(name: Name, ...payload: VoiceEvents[Name]) => void;
+
+export interface ConversationParts {
+  readonly account: Account;
+  readonly journal: CallJournal;
+  /** What the model may call on this call. */
+  readonly tools: () => readonly VoiceTool[];
+  readonly clock: Clock;
+  readonly ticker: Ticker;
+  readonly logger: Logger;
+  readonly emit: Emit;
+  /** Opens a session that goes on from what was heard: one for each engine of the account, best first. */
+  readonly openers: readonly OpenSession[];
+  /** The media connection is over. */
+  readonly onMediaClosed: (how: "stopped" | "lost") => void;
+  /** The conversation cannot go on. */
+  readonly onLeave: (why: Leave) => void;
+}
