@@ -2,6 +2,7 @@ import type { CarrierEvent, CarrierReply } from "../carriers/carrier.ts";
 import { type Clock, sleep } from "../core/clock.ts";
 import { VoiceError } from "../core/errors.ts";
 import type { EndReason } from "../core/events.ts";
+import { lowered } from "../core/trust.ts";
 import type { Account } from "./account.ts";
 import { type CallParts, connect, goLive, newCallId, openJournal, view, watch } from "./desk.ts";
 import type { LiveCall } from "./live-calls.ts";
@@ -85,6 +86,7 @@ export class Reception {
       from: leg.from,
       to: leg.to,
       transport: "media-stream",
+      ...(leg.attestation && { attestation: leg.attestation }),
     });
     const full = calls.count(account.id) >= account.limits.maxConcurrentCalls;
     const live = goLive(this.#parts, account, journal);
@@ -100,7 +102,7 @@ export class Reception {
       type: "caller.routed",
       agentId,
       sessionKey,
-      trust: admission.trust,
+      trust: lowered(admission.trust, leg.attestation),
       ...(principal !== undefined && { principal }),
     });
     return this.#connect(live, leg.legId, sinceMs);

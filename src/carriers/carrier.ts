@@ -1,4 +1,4 @@
-import type { EndReason } from "../core/events.ts";
+import type { Attestation, EndReason } from "../core/events.ts";
 
 /** What a carrier can do. The core asks these, never the carrier's name. */
 export interface CarrierCapabilities {
@@ -30,6 +30,8 @@ export type CarrierEvent = { readonly legId: string; readonly key: string; reado
       readonly direction: "inbound" | "outbound";
       readonly from: string;
       readonly to: string;
+      /** What the network says of an inbound caller's number; absent when it says nothing. */
+      readonly attestation?: Attestation;
     }
   /** The leg came back after its media ended unexpectedly: our process had been away. */
   | { readonly type: "leg.returned" }

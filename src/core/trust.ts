@@ -1,4 +1,4 @@
-import type { Trust } from "./events.ts";
+import type { Attestation, Trust } from "./events.ts";
 
 /** What may be used on a call, beside the public persona that everybody meets. */
 export interface Knowledge {
@@ -16,6 +16,9 @@ const KNOWLEDGE: Readonly<Record<Trust, Knowledge>> = {
   owner: { identity: true, history: true, memory: true },
 };
 
+/** Each trust includes what stands before it. */
+const RANK: Readonly<Record<Trust, number>> = { stranger: 0, known: 1, owner: 2 };
+
 /** What a caller of this trust may be told. Each step up only adds. */
 export function mayKnow(trust: Trust): Knowledge {
   return KNOWLEDGE[trust];
@@ -27,4 +30,27 @@ export function mayKnow(trust: Trust): Knowledge {
  */
 export function trustOfNumber(number: string, allowFrom: readonly string[]): Trust {
   return number !== "*" && allowFrom.includes(number) ? "known" : "stranger";
+}
+
+/**
+ * What remains of a caller's trust once the network has spoken of their number. It only ever takes away: the best
+ * signature says that a telephone may use a number, not who holds it.
+ * - `failed`: the number may be another's, so whatever was believed because of it is not believed. Honest calls fail
+ *   now and then, when a certificate cannot be fetched; they are talked to as strangers, and a code still raises them.
+ * - `gateway` says no more of the number than nothing does, and every call from abroad has it. Whoever forges a number
+ *   can send it without a signature as well: lowering it would keep out honest people alone.
+ * - Absent: most networks outside North America sign nothing.
+ */
+export function lowered(trust: Trust, attestation: Attestation | undefined): Trust {
+  return attestation === "failed" ? "stranger" : trust;
+}
+
+/** The greater of two. */
+export function higher(a: Trust, b: Trust): Trust {
+  return RANK[a] >= RANK[b] ? a : b;
+}
+
+/** Whether a caller of this trust may use what needs at least `needs`: what is not for them is not there for them. */
+export function mayUse(trust: Trust, needs: Trust): boolean {
+  return RANK[trust] >= RANK[needs];
 }

@@ -1,6 +1,7 @@
 import { InvalidRequestError } from "../../core/errors.ts";
 import { parseE164 } from "../../core/numbers.ts";
 import type { Carrier, CarrierEvent, VerifiedRequest } from "../carrier.ts";
+import { readVerdict } from "./attestation.ts";
 import { endReason, stateOf } from "./status.ts";
 import { CALL_PARAMETER, RETURN_PARAMETER, type WebhookUrls } from "./urls.ts";
 
@@ -37,8 +38,10 @@ export function createParser(account: Account, urls: WebhookUrls): Carrier["pars
     const callId = query(CALL_PARAMETER);
     const leg = { legId, ...(callId && { callId }) };
     switch (verb) {
-      case "voice":
-        return { ...leg, type: "leg.waiting", key: `${legId}:voice`, ...parties };
+      case "voice": {
+        const attestation = parties.direction === "inbound" ? readVerdict(fields("StirVerstat")) : undefined;
+        return { ...leg, type: "leg.waiting", key: `${legId}:voice`, ...parties, ...(attestation && { attestation }) };
+      }
       case "resume":
         return { ...leg, type: "leg.returned", key: `${legId}:resume:${query(RETURN_PARAMETER) ?? ""}` };
       case "status":

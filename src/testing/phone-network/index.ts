@@ -127,11 +127,11 @@ export async function startPhoneNetwork(options: PhoneNetworkOptions): Promise<P
 
 /** A ringing inbound call that asks the application what to do. */
 function inbound(parts: NetworkParts, order: RingOrder, { options }: OwnNumber): SimulatedCall {
-  const { from, to, extra = {} } = order;
+  const { from, to, stirVerstat = "TN-Validation-Passed-A", extra = {} } = order;
   const { voiceUrl: url, voiceMethod: method = "POST", fallbackUrl, statusCallback } = options;
   const completed = new Set(["completed"] as const);
   const status = statusCallback ? { url: statusCallback, method: "POST" as const, events: completed } : undefined;
-  const verdict = { StirVerstat: "TN-Validation-Passed-A", CallToken: makeSid("") };
+  const verdict = { ...(stirVerstat !== null && { StirVerstat: stirVerstat }), CallToken: makeSid("") };
   const call = new SimulatedCall(parts, {
     direction: "inbound",
     from,

@@ -26,6 +26,12 @@ export type AnsweredBy =
   | "fax"
   | "unknown";
 
+/** `StirVerstat` as Twilio spells it: the STIR/SHAKEN check of a caller's number, and the level that was claimed. */
+export type StirVerstat =
+  | `TN-Validation-${"Passed" | "Failed"}-${"A" | "B" | "C"}${"" | "-Diverted" | "-Passthrough"}`
+  | "TN-Validation-Failed"
+  | "No-TN-Validation";
+
 /** What a person does on the phone, from the moment the call is answered. When it returns, the person hangs up. */
 export type PersonScript = (line: Line) => Promise<void>;
 
@@ -106,6 +112,8 @@ export interface PhoneNetwork {
 export interface RingOrder extends PersonOptions {
   from: string;
   to: string;
+  /** What the network's check of the caller's number came to, default "TN-Validation-Passed-A"; null: it is unsigned. */
+  stirVerstat?: StirVerstat | null;
   extra?: Record<string, string>;
 }
 

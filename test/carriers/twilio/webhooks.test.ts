@@ -80,6 +80,50 @@ describe("a waiting leg", () => {
   });
 });
 
+describe("what the network says of a caller's number", () => {
+  test.each([
+    ["TN-Validation-Passed-A", "full"],
+    ["TN-Validation-Passed-B", "partial"],
+    ["TN-Validation-Passed-C", "gateway"],
+    ["TN-Validation-Passed-A-Diverted", "full"],
+    ["TN-Validation-Passed-B-Passthrough", "partial"],
+    ["TN-Validation-Passed-C-Diverted", "gateway"],
+    ["TN-Validation-Failed", "failed"],
+    ["TN-Validation-Failed-A", "failed"],
+    ["TN-Validation-Failed-C-Passthrough", "failed"],
+    ["NULL", "failed"],
+  ])("%s is %s", (StirVerstat, attestation) => {
+    expect(read(VOICE, { ...INBOUND, StirVerstat })).toMatchObject({ type: "leg.waiting", attestation });
+  });
+
+  test.each([
+    "",
+    "No-TN-Validation",
+    "TN-Validation-Passed",
+    "TN-Validation-Passed-D",
+    "TN-Validation-Passed-AB",
+    " TN-Validation-Passed-A",
+    "tn-validation-passed-a",
+    "something new",
+  ])("%j says nothing, and the call goes on", (StirVerstat) => {
+    const event = read(VOICE, { ...INBOUND, StirVerstat });
+    expect(event).toMatchObject({ type: "leg.waiting", from: PERSON });
+    expect(event).not.toHaveProperty("attestation");
+  });
+
+  test("is asked of callers alone: whom we rang, we know", () => {
+    const event = read(`${VOICE}?call=call_1`, { ...OUTBOUND, StirVerstat: "TN-Validation-Failed-A" });
+    expect(event).not.toHaveProperty("attestation");
+  });
+
+  test("is refused when it is there twice: the better of two would win", () => {
+    const carrier = twilio();
+    const request = posted(VOICE, { ...INBOUND, StirVerstat: "TN-Validation-Failed-A" });
+    const body = `StirVerstat=TN-Validation-Failed-A&${request.body}`;
+    expect(() => carrier.parse(carrier.verify({ ...request, body }))).toThrow(InvalidRequestError);
+  });
+});
+
 test("case 14: a webhook that comes twice has the same key, another call's another", () => {
   expect(read(VOICE)).toEqual(read(VOICE));
   expect(read(VOICE, { ...INBOUND, CallSid: `CA${"4".repeat(32)}` }).key).not.toBe(read(VOICE).key);

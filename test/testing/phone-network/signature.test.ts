@@ -45,6 +45,22 @@ test("the forms and the upgrade of a call are signed over their public URLs", as
   expect(validateRequest(network.authToken, String(upgrade), "wss://voice.example.com/stream", {})).toBe(true);
 });
 
+test.each([
+  [undefined, "TN-Validation-Passed-A"],
+  ["TN-Validation-Failed-B-Diverted", "TN-Validation-Failed-B-Diverted"],
+  [null, undefined],
+] as const)("a call whose check came to %s is reported as %s, signed like everything else", async (order, told) => {
+  const { application, network } = world;
+  await world.ring(order === undefined ? {} : { stirVerstat: order }).ended;
+  const [received] = application.received;
+  const { path = "", headers = {}, params = {} } = received ?? {};
+  expect(params["StirVerstat"]).toBe(told);
+  const signature = String(headers["x-twilio-signature"]);
+  expect(validateRequest(network.authToken, signature, PUBLIC_URL + path, params)).toBe(true);
+  const better = { ...params, StirVerstat: "TN-Validation-Passed-B" };
+  expect(validateRequest(network.authToken, signature, PUBLIC_URL + path, better)).toBe(false);
+});
+
 test("a GET is signed with its parameters in the URL", async () => {
   const { application, network } = world;
   network.addNumber("+15550002222", { voiceUrl: `${PUBLIC_URL}/voice?a=1`, voiceMethod: "GET" });
