@@ -43,11 +43,29 @@ export function encodeMulaw(samples: Int16Array): Uint8Array {
 /** Milliseconds of audio in `byteCount` µ-law bytes. */
 export const mulawMs = (byteCount: number): number => (byteCount * 1000) / SAMPLE_RATE;
 
-const SQUARES: Float64Array = Float64Array.from(MULAW_TO_LINEAR, (sample) => (sample / 32_768) ** 2);
+/** Squares of samples by their byte, over 256: whole numbers, of which a frame's sum fits into 32 bits. */
+const SQUARES: Int32Array = Int32Array.from(MULAW_TO_LINEAR, (sample) => Math.round(sample ** 2 / 256));
+const FULL_SCALE = 32_768 ** 2 / 256;
+/** The quietest that counts as sound, RMS relative to full scale, and its power. */
+const AUDIBLE_DBFS = -45;
+const AUDIBLE = powerOf(AUDIBLE_DBFS);
 
-/** Whether a µ-law frame is louder than `thresholdDbfs` (RMS relative to full scale). */
-export function isAudible(frame: Uint8Array, thresholdDbfs = -45): boolean {
+/** Whether µ-law bytes, or those `from` … `until` of them, are louder than `thresholdDbfs` (RMS relative to full scale). */
+export function isAudible(
+  bytes: Uint8Array,
+  thresholdDbfs = AUDIBLE_DBFS,
+  from = 0,
+  until: number = bytes.length,
+): boolean {
+  const end = Math.min(until, bytes.length);
+  const threshold = thresholdDbfs === AUDIBLE_DBFS ? AUDIBLE : powerOf(thresholdDbfs);
   let sum = 0;
-  for (let i = 0; i < frame.length; i++) sum += SQUARES[frame[i] as number] as number;
-  return frame.length > 0 && sum / frame.length > 10 ** (thresholdDbfs / 10);
+  for (let i = from; i < end; i++) sum += SQUARES[bytes[i] as number] as number;
+  return end > from && sum > threshold * (end - from);
+}
+
+// --- Internal helpers ---
+
+function powerOf(dbfs: number): number {
+  return 10 ** (dbfs / 10) * FULL_SCALE;
 }

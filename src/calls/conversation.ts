@@ -20,6 +20,8 @@ import { Waiting } from "./waiting.ts";
 
 /** Marks sounds of our own among the model's items. */
 const OURS = "ours:";
+/** Waits are looked after on every third beat: they are counted in tenths of seconds. */
+const WAITING_BEATS = 3;
 
 /**
  * One call's talk: owner of the greeting, of the answers and of the interruption. It has a phone side and a model side,
@@ -44,6 +46,7 @@ export class Conversation {
   /** `asked` until its first sound is heard; a greeting that nobody heard is given again. */
   #greeting: "due" | "asked" | "given" = "due";
   #sounds = 0;
+  #beats = 0;
 
   constructor(parts: ConversationParts) {
     this.#parts = parts;
@@ -263,9 +266,12 @@ export class Conversation {
 
   #tick(nowMs: number): void {
     const heardUntilMs = this.#bridge.heardUntilMs;
-    this.#turns.agentSounds(this.#agentTalks, heardUntilMs);
+    const sounds = this.#bridge.agentSpeaks;
+    this.#turns.agentSounds(sounds && this.#agentTalks, heardUntilMs);
     this.#turns.tick(heardUntilMs);
-    const modelSounds = this.#bridge.sounds((itemId) => !itemId.startsWith(OURS));
+    this.#beats += 1;
+    if (this.#beats % WAITING_BEATS !== 0) return;
+    const modelSounds = sounds && this.#bridge.sounds((itemId) => !itemId.startsWith(OURS));
     this.#waiting.tick(nowMs, { modelSounds, starved: this.#bridge.starved });
   }
 

@@ -34,6 +34,8 @@ const LONGEST_TURN_MS = 120_000;
 /** Sounds that are remembered, because the engine's events come late. */
 const REMEMBERED = 6;
 
+const NO_TURNS: readonly Turn[] = [];
+
 /** A turn as the engine sees it. */
 interface Turn {
   readonly itemId: string;
@@ -77,6 +79,8 @@ export class Floor implements TurnTaking {
   /** A "yes" over which the agent went on, and when it did. */
   #assent: { readonly turn: Turn; readonly atMs: number } | undefined;
   #held = false;
+  /** Whether a frame of the caller came since the last beat: it was judged with it. */
+  #judgedByFrame = false;
   #resumedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(commands: TurnCommands, settings: Partial<FloorSettings> = {}) {
@@ -92,6 +96,7 @@ export class Floor implements TurnTaking {
 
   /** A frame of the caller, µ-law, came at `nowMs`; it was spoken until `endedAtMs`. */
   callerFrame(frame: Uint8Array, endedAtMs: number, nowMs: number): void {
+    this.#judgedByFrame = true;
     const hearing = this.#meter.hear(frame, endedAtMs);
     if (this.#sound) this.#sound.hear(hearing, endedAtMs);
     else this.#listen(hearing, endedAtMs, nowMs);
@@ -159,13 +164,14 @@ export class Floor implements TurnTaking {
 
   /** Time passes; every 20 ms or so. */
   tick(nowMs: number): void {
-    this.#judge(nowMs);
+    if (!this.#judgedByFrame) this.#judge(nowMs);
+    this.#judgedByFrame = false;
   }
 
   /** Waits for enough evidence that somebody makes a sound. */
   #listen(hearing: Readonly<Hearing>, endedAtMs: number, nowMs: number): void {
     if (hearing.speechLike === 0 && this.#score === 0) return;
-    const supported = [...this.#turns.values()].some(({ open }) => open);
+    const supported = this.#hasOpenTurn();
     const ignored = hearing.ignored && (!supported || this.#overheard);
     // What sounds on behind a vowel is of the same voice, though it is quieter.
     const lasts = hearing.sounds && this.#doubt !== undefined && this.#doubt.nearMs > 0;
@@ -300,7 +306,8 @@ export class Floor implements TurnTaking {
   }
 
   /** The turns that may be this sound. */
-  #turnsOf(sound: Sound, nowMs: number): Turn[] {
+  #turnsOf(sound: Sound, nowMs: number): readonly Turn[] {
+    if (this.#turns.size === 0) return NO_TURNS;
     for (const { itemId, open, stoppedAtMs = nowMs } of this.#turns.values()) {
       // A turn that we ended came under another name.
       if (open && nowMs > stoppedAtMs + COMMITTED_WITHIN_MS) this.#turns.delete(itemId);
@@ -334,6 +341,11 @@ export class Floor implements TurnTaking {
       if (nowMs - doneAtMs > WRITTEN_WITHIN_MS || nowMs - turn.fromMs > LONGEST_TURN_MS)
         this.#turns.delete(turn.itemId);
     }
+  }
+
+  #hasOpenTurn(): boolean {
+    for (const { open } of this.#turns.values()) if (open) return true;
+    return false;
   }
 
   #answer(turn: Turn): void {

@@ -30,7 +30,7 @@ const MAX_BUFFERED_BYTES = 256 * 1024;
 /** So many things that are not understood are written down for one call. */
 const MOST_UNRECOGNISED = 20;
 /** A mark confirms that all before it has played; one for so much audio is enough. */
-const MARK_EVERY_MS = 200;
+const MARK_EVERY_MS = 400;
 
 export interface MediaBridgeParts {
   readonly clock: Clock;
@@ -225,7 +225,7 @@ export class MediaBridge {
   }
 
   /** Items by the clock of the wall. */
-  #taken(items: ItemPlayout[]): ItemPlayout[] {
+  #taken(items: readonly ItemPlayout[]): ItemPlayout[] {
     const { lagMs } = this.#playback;
     return items.map((item) =>
       item.startedAtMs === undefined ? item : { ...item, startedAtMs: item.startedAtMs + lagMs },

@@ -17,9 +17,13 @@ interface Tracked {
   pieces: { startsAtMs: number; durationMs: number }[];
   /** Of pieces that have long played and are not kept. */
   pastMs: number;
+  /** Of all pieces, and when the last of them ends: most questions need no more. */
+  sentMs: number;
+  endsAtMs: number;
   startedAtMs: number | undefined;
 }
 
+const NONE: readonly ItemPlayout[] = [];
 /** How late it may still turn out that playback lags. */
 const SURE_AFTER_MS = 10_000;
 
@@ -57,15 +61,19 @@ export class Playout {
   sent(pieces: readonly Piece[]): void {
     for (const { itemId, audio, startsAtMs } of pieces) {
       const item = this.#item(itemId);
+      const durationMs = mulawMs(audio.length);
       item.startedAtMs ??= startsAtMs;
-      item.pieces.push({ startsAtMs, durationMs: mulawMs(audio.length) });
+      forget(item, startsAtMs);
+      item.pieces.push({ startsAtMs, durationMs });
+      item.sentMs += durationMs;
+      item.endsAtMs = startsAtMs + durationMs;
     }
   }
 
   /** Whether there is sound of such items that has not played at `nowMs`; of one that is stalled all may have. */
   some(which: (itemId: string) => boolean, nowMs: number): boolean {
     for (const item of this.#items.values()) {
-      if (which(item.itemId) && item.producedMs - heardMs(item, nowMs) >= FRAME_MS) return true;
+      if (leftMs(item, nowMs) >= FRAME_MS && which(item.itemId)) return true;
     }
     return false;
   }
@@ -77,16 +85,19 @@ export class Playout {
         piece.durationMs = Math.min(piece.durationMs, playedFrames(piece.startsAtMs, nowMs) * FRAME_MS);
       }
       item.pieces = item.pieces.filter(({ durationMs }) => durationMs > 0);
+      item.sentMs = item.pieces.reduce((sum, { durationMs }) => sum + durationMs, item.pastMs);
+      const last = item.pieces.at(-1);
+      item.endsAtMs = last ? last.startsAtMs + last.durationMs : 0;
       if (item.pieces.length === 0 && item.pastMs === 0) item.startedAtMs = undefined;
     }
   }
 
   /** Takes out the items that have played out at `nowMs`. */
-  takeFinished(nowMs: number): ItemPlayout[] {
+  takeFinished(nowMs: number): readonly ItemPlayout[] {
+    if (this.#items.size === 0) return NONE;
     const done: ItemPlayout[] = [];
     for (const item of this.#items.values()) {
-      forget(item, nowMs);
-      if (!item.complete || heardMs(item, nowMs) < item.producedMs) continue;
+      if (!item.complete || leftMs(item, nowMs) > 0) continue;
       this.#items.delete(item.itemId);
       done.push(view(item, nowMs));
     }
@@ -103,7 +114,16 @@ export class Playout {
   #item(itemId: string): Tracked {
     let item = this.#items.get(itemId);
     if (!item) {
-      item = { itemId, producedMs: 0, complete: false, pieces: [], pastMs: 0, startedAtMs: undefined };
+      item = {
+        itemId,
+        producedMs: 0,
+        complete: false,
+        pieces: [],
+        pastMs: 0,
+        sentMs: 0,
+        endsAtMs: 0,
+        startedAtMs: undefined,
+      };
       this.#items.set(itemId, item);
     }
     return item;
@@ -117,6 +137,12 @@ function heardMs(item: Tracked, nowMs: number): number {
   let heard = item.pastMs;
   for (const { startsAtMs, durationMs } of item.pieces) heard += Math.min(Math.max(nowMs - startsAtMs, 0), durationMs);
   return Math.min(heard, item.producedMs);
+}
+
+/** Milliseconds of what was produced that have not played at `nowMs`. */
+function leftMs({ producedMs, sentMs, endsAtMs }: Tracked, nowMs: number): number {
+  const paddingMs = Math.max(0, sentMs - producedMs);
+  return Math.max(0, producedMs - sentMs) + Math.max(0, endsAtMs - paddingMs - nowMs);
 }
 
 /** Adds up what has surely played: a long answer has many pieces, and each beat looks at them. */

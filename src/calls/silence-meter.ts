@@ -110,7 +110,7 @@ export class SilenceMeter {
   sent(pieces: readonly Piece[]): void {
     for (const { audio, startsAtMs } of pieces) {
       for (let at = 0; at < audio.length; at += FRAME_BYTES) {
-        if (isAudible(audio.subarray(at, at + FRAME_BYTES))) this.#audibleAtMs.push(startsAtMs + at / 8);
+        if (isAudible(audio, undefined, at, at + FRAME_BYTES)) this.#audibleAtMs.push(startsAtMs + at / 8);
       }
     }
   }

@@ -122,8 +122,8 @@ export interface MediaListener {
 export interface MediaSocket {
   readonly bufferedAmount: number;
   send(data: Buffer | string, options: { binary: boolean }): void;
-  /** Has what is sent meanwhile leave in one write; absent where the socket cannot. */
-  together?(sends: () => void): void;
+  /** Sends texts in one write; absent where the socket cannot. */
+  sendAll?(texts: readonly Buffer[]): void;
   close(code?: number, reason?: string): void;
   terminate(): void;
   on(event: "message", listener: (data: Buffer, isBinary: boolean) => void): unknown;

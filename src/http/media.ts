@@ -57,10 +57,9 @@ export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts):
     socket.on("error", (error) => logger.warn("a media socket failed", { accountId, error: String(error) }));
     // Its messages are single Buffers: that is what `nodebuffer`, its default, means.
     const media: MediaSocket = Object.assign(socket, {
-      together(sends: () => void) {
-        wire.cork();
-        sends();
-        wire.uncork();
+      sendAll(texts: readonly Buffer[]) {
+        // Nothing of ours is ever compressed or in fragments: whole frames may stand behind each other on the wire.
+        if (socket.readyState === socket.OPEN) wire.write(textFrames(texts));
       },
     });
     webhooks.acceptMedia(accountId, media).catch((error: unknown) => {
@@ -94,6 +93,33 @@ export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts):
 }
 
 // --- Internal helpers ---
+
+const FINAL_TEXT = 0x81;
+
+/** Whole text frames of a server, which are not masked, in one buffer (RFC 6455, 5.2). */
+function textFrames(texts: readonly Buffer[]): Buffer {
+  let size = 0;
+  for (const { length } of texts) size += length + headerSize(length);
+  const all = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const text of texts) {
+    all[at] = FINAL_TEXT;
+    const header = headerSize(text.length);
+    if (header === 2) all[at + 1] = text.length;
+    else if (header === 4) {
+      all[at + 1] = 126;
+      all.writeUInt16BE(text.length, at + 2);
+    } else {
+      all[at + 1] = 127;
+      all.writeBigUInt64BE(BigInt(text.length), at + 2);
+    }
+    text.copy(all, at + header);
+    at += header + text.length;
+  }
+  return all;
+}
+
+const headerSize = (length: number) => (length < 126 ? 2 : length < 65_536 ? 4 : 10);
 
 interface Refusal {
   readonly problem: Problem;

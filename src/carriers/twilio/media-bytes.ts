@@ -38,6 +38,22 @@ export function createAudioScan(streamId: string): AudioScan {
   };
 }
 
+/** Reads the name out of a `mark` message of the usual spelling; `undefined`: another one, parse it. */
+export type MarkScan = (frame: Buffer) => string | undefined;
+
+/** Makes the scan for one stream. Marks come several times a second while the agent speaks. */
+export function createMarkScan(streamId: string): MarkScan {
+  const head = Buffer.from('{"event":"mark","sequenceNumber":"');
+  const stream = Buffer.from(`","streamSid":"${streamId}","mark":{"name":"`);
+  const tail = Buffer.from('"}}');
+  return (frame) => {
+    const start = pass(frame, stream, passDigits(frame, pass(frame, head, 0)));
+    if (start < 0) return undefined;
+    const end = passName(frame, start);
+    return end > start && pass(frame, tail, end) === frame.length ? frame.toString("latin1", start, end) : undefined;
+  };
+}
+
 /** Writes a `media` message for µ-law bytes. */
 export type AudioWriter = (audio: Uint8Array) => Buffer;
 
@@ -72,4 +88,14 @@ function passDigits(frame: Buffer, at: number): number {
   return end > at ? end : -1;
 }
 
+/** Where the letters, digits, `.`, `_` and `-` at `at` end. */
+function passName(frame: Buffer, at: number): number {
+  let end = at;
+  while (isNameByte(frame[end])) end++;
+  return end;
+}
+
+const isNameByte = (byte: number | undefined) =>
+  isDigit(byte) || byte === 0x2e || byte === 0x5f || byte === 0x2d || (byte !== undefined && isLetter(byte | 0x20));
+const isLetter = (lower: number) => lower >= 0x61 && lower <= 0x7a;
 const isDigit = (byte: number | undefined) => byte !== undefined && byte >= ZERO && byte <= ZERO + 9;

@@ -1,7 +1,14 @@
 import type { Clock, Timer } from "../../core/clock.ts";
 import { InvalidRequestError } from "../../core/errors.ts";
 import type { MediaLeg, MediaListener, MediaSocket } from "../carrier.ts";
-import { type AudioScan, type AudioWriter, createAudioScan, createAudioWriter } from "./media-bytes.ts";
+import {
+  type AudioScan,
+  type AudioWriter,
+  createAudioScan,
+  createAudioWriter,
+  createMarkScan,
+  type MarkScan,
+} from "./media-bytes.ts";
 import { readStreamMessage, type StreamMessage, type StreamStart } from "./stream-messages.ts";
 
 /** A stream names itself within this time, or is closed. */
@@ -124,12 +131,15 @@ class TwilioMediaLeg implements MediaLeg {
   readonly #socket: MediaSocket;
   readonly #closer: SocketCloser;
   readonly #scanAudio: AudioScan;
+  readonly #scanMark: MarkScan;
   readonly #writeAudio: AudioWriter;
   readonly #clearMessage: Buffer;
   /** What arrived before somebody listened. */
   #waiting: ((listener: MediaListener) => void)[] = [];
   #listener: MediaListener | undefined;
   #unreadable = 0;
+  /** What is to leave in one write; absent when each message leaves at once. */
+  #batch: Buffer[] | undefined;
   /** We have closed: nothing more goes in or out. */
   #isClosing = false;
   #isOver = false;
@@ -141,6 +151,7 @@ class TwilioMediaLeg implements MediaLeg {
     this.#socket = socket;
     this.#closer = closer;
     this.#scanAudio = createAudioScan(streamId);
+    this.#scanMark = createMarkScan(streamId);
     this.#writeAudio = createAudioWriter(streamId);
     this.#clearMessage = Buffer.from(JSON.stringify({ event: "clear", streamSid: streamId }));
   }
@@ -154,7 +165,8 @@ class TwilioMediaLeg implements MediaLeg {
   }
 
   mark(name: string): void {
-    this.#send(Buffer.from(JSON.stringify({ event: "mark", streamSid: this.streamId, mark: { name } })));
+    const message = `{"event":"mark","streamSid":"${this.streamId}","mark":{"name":${JSON.stringify(name)}}}`;
+    this.#send(Buffer.from(message));
   }
 
   clear(): void {
@@ -162,8 +174,18 @@ class TwilioMediaLeg implements MediaLeg {
   }
 
   together(sends: () => void): void {
-    if (this.#socket.together) this.#socket.together(sends);
-    else sends();
+    if (this.#batch || !this.#socket.sendAll) {
+      sends();
+      return;
+    }
+    const batch: Buffer[] = [];
+    this.#batch = batch;
+    try {
+      sends();
+    } finally {
+      this.#batch = undefined;
+      if (batch.length > 0) this.#socket.sendAll(batch);
+    }
   }
 
   listen(listener: MediaListener): void {
@@ -182,7 +204,9 @@ class TwilioMediaLeg implements MediaLeg {
   receive(frame: Buffer, isBinary: boolean): void {
     if (this.#isOver || this.#isClosing) return;
     const base64 = isBinary || frame.length > FRAME_LIMIT ? undefined : this.#scanAudio(frame);
+    const mark = base64 || isBinary || !this.#listener ? undefined : this.#scanMark(frame);
     if (base64) this.#hear(base64);
+    else if (mark !== undefined) this.#listener?.marked(mark);
     else this.#obey(readFrame(frame, isBinary));
   }
 
@@ -245,6 +269,8 @@ class TwilioMediaLeg implements MediaLeg {
   }
 
   #send(message: Buffer): void {
-    if (!this.#isOver && !this.#isClosing) this.#socket.send(message, { binary: false });
+    if (this.#isOver || this.#isClosing) return;
+    if (this.#batch) this.#batch.push(message);
+    else this.#socket.send(message, { binary: false });
   }
 }
