@@ -1,5 +1,5 @@
 import { DECIMATION, EchoEar } from "./echo-ear.ts";
-import { FRAME_BYTES, FRAME_MS, MULAW_SILENCE, MULAW_TO_LINEAR } from "./g711.ts";
+import { FRAME_BYTES, FRAME_MS, isAudible, MULAW_SILENCE, MULAW_TO_LINEAR } from "./g711.ts";
 
 /** What one frame of the caller sounded like. One object is reused from frame to frame. */
 export interface Hearing {
@@ -25,6 +25,11 @@ export interface Hearing {
 
 /** Nothing below is speech on a telephone line. */
 const LEAST_DBFS = -47;
+/** Frames that are put off; a few together cost much less than each by itself. */
+const PUT_OFF = 5;
+/** How far below `LEAST_DBFS` a frame is put off: its level was not measured as exactly. */
+const SURELY_DB = 0.5;
+const QUIET_DBFS = LEAST_DBFS - SURELY_DB;
 /** Speech stands out of the floor by so much. */
 const MARGIN_DB = 9;
 /** Speech stands out by so much of a sound that was judged to be none. */
@@ -82,9 +87,27 @@ export class SpeechMeter {
   /** How much of the agent has played, while nothing came back. */
   #echoFreeMs = 0;
   #ignoredDbfs = QUIETEST_DBFS;
+  /** Frames that were put off, and when they ended. */
+  readonly #putOff = new Uint8Array(PUT_OFF * FRAME_BYTES);
+  readonly #putOffEndsMs = new Float64Array(PUT_OFF);
+  #waiting = 0;
+
+  /**
+   * Takes a frame in which nothing sounds, to be heard with the next ones; `false`: it may sound, or has another
+   * length, and is to be heard now. What is heard in the end is the same.
+   */
+  putOff(frame: Uint8Array, endedAtMs: number): boolean {
+    if (frame.length !== FRAME_BYTES || isAudible(frame, QUIET_DBFS)) return false;
+    if (this.#waiting === PUT_OFF) this.#catchUp();
+    this.#putOff.set(frame, this.#waiting * FRAME_BYTES);
+    this.#putOffEndsMs[this.#waiting] = endedAtMs;
+    this.#waiting += 1;
+    return true;
+  }
 
   /** Hears 20 ms of the caller, which ended at `endedAtMs`. The answer is valid until the next frame. */
   hear(frame: Uint8Array, endedAtMs: number): Readonly<Hearing> {
+    if (this.#waiting > 0) this.#catchUp();
     const level = this.#take(frame);
     this.#echo.hears(this.#newest);
     const floor = this.#track(level);
@@ -135,6 +158,16 @@ export class SpeechMeter {
   /** What sounds at `levelDbfs` was judged to be no speech: for a while only what is louder asks for attention. */
   ignore(levelDbfs: number): void {
     this.#ignoredDbfs = levelDbfs;
+  }
+
+  /** Hears what was put off. */
+  #catchUp(): void {
+    const waiting = this.#waiting;
+    this.#waiting = 0;
+    for (let i = 0; i < waiting; i++) {
+      const frame = this.#putOff.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
+      this.hear(frame, this.#putOffEndsMs[i] as number);
+    }
   }
 
   /** Decimates a frame. Says how loud it is. */

@@ -97,6 +97,7 @@ export class Floor implements TurnTaking {
   /** A frame of the caller, µ-law, came at `nowMs`; it was spoken until `endedAtMs`. */
   callerFrame(frame: Uint8Array, endedAtMs: number, nowMs: number): void {
     this.#judgedByFrame = true;
+    if (!this.#sound && this.#score === 0 && this.#meter.putOff(frame, endedAtMs)) return;
     const hearing = this.#meter.hear(frame, endedAtMs);
     if (this.#sound) this.#sound.hear(hearing, endedAtMs);
     else this.#listen(hearing, endedAtMs, nowMs);
@@ -162,7 +163,7 @@ export class Floor implements TurnTaking {
     if (turn) this.#means(turn, this.#sounds(turn).some((sound) => sound.mayBeWords) ? "words" : "nothing", nowMs);
   }
 
-  /** Time passes; every 20 ms or so. */
+  /** Time passes; every 40 ms or so. */
   tick(nowMs: number): void {
     if (!this.#judgedByFrame) this.#judge(nowMs);
     this.#judgedByFrame = false;

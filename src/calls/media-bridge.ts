@@ -41,7 +41,7 @@ export interface MediaBridgeParts {
   readonly onCallerFrame: (frame: Uint8Array, endedAtMs: number) => void;
   /** What was handed to the carrier, by the time at which it plays. */
   readonly onAgentPlays: (pieces: readonly Piece[]) => void;
-  /** The shared beat, every 20 ms. */
+  /** The shared beat, every 40 ms. */
   readonly onTick: (nowMs: number) => void;
   readonly onDtmf: (digit: string) => void;
   /** The media connection is over; `lost` when nobody asked for it. */

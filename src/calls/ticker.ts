@@ -7,7 +7,7 @@ export class Ticker {
   readonly #listeners = new Set<(nowMs: number) => void>();
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, periodMs = 20) {
+  constructor(clock: Clock, periodMs = 40) {
     this.#clock = clock;
     this.#periodMs = periodMs;
   }

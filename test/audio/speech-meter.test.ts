@@ -121,3 +121,26 @@ test("a frame that came short is heard as far as it goes", () => {
   expect(meter.hear(toMulaw(voice(10, -20)), 20).levelDbfs).toBeLessThan(-15);
   expect(meter.hear(new Uint8Array(0), 40).levelDbfs).toBeLessThan(-65);
 });
+
+test("frames that were put off change nothing of what is heard after them", () => {
+  const wave: Wave = Float32Array.from([
+    ...silence(130),
+    ...voice(200, -30),
+    ...noise(300, random(5)).map((sample) => sample / 400),
+    ...voice(400, -20, 200),
+    ...silence(330),
+    ...voice(200, -28),
+  ]);
+  const sound = toMulaw(wave);
+  const [atOnce, later] = [new SpeechMeter(), new SpeechMeter()];
+  let putOff = 0;
+  for (let at = 0; at + FRAME_BYTES <= sound.length; at += FRAME_BYTES) {
+    const frame = sound.subarray(at, at + FRAME_BYTES);
+    const heard = { ...atOnce.hear(frame, at / 8 + 20) };
+    if (later.putOff(frame, at / 8 + 20)) {
+      putOff += 1;
+      expect(heard.speechLike).toBe(0);
+    } else expect({ ...later.hear(frame, at / 8 + 20) }).toEqual(heard);
+  }
+  expect(putOff).toBeGreaterThan(20);
+});
