@@ -22,12 +22,16 @@ export interface Placement {
   readonly message?: string;
   /** Why the call is made; the model is told. */
   readonly purpose?: string;
+  /** The conversation elsewhere that the call goes on with, such as a text session that says "call me": the host's key of it. */
+  readonly continues?: string;
   /** The same id places the same call once, however often it is asked for. */
   readonly requestId?: string;
 }
 
 /** Longer messages are refused: nobody listens to them. */
 const MAX_TEXT = 2_000;
+/** Longer keys are no session's. */
+const MAX_SESSION_KEY = 500;
 /** The carrier must have said something about a leg after so long: ringing takes a minute. */
 const HEARD_OF_WITHIN_MS = 100_000;
 
@@ -68,7 +72,7 @@ async function place(
   return view(parts, live.journal.call);
 }
 
-function check(account: Account, { to, from, message, purpose }: Placement): { to: string; from: string } {
+function check(account: Account, { to, from, message, purpose, continues }: Placement): { to: string; from: string } {
   const number = requireE164(to, "to");
   const own = from === undefined ? (account.numbers[0] as string) : requireE164(from, "from");
   if (!account.numbers.includes(own)) {
@@ -79,6 +83,9 @@ function check(account: Account, { to, from, message, purpose }: Placement): { t
     if (text !== undefined && text.length > MAX_TEXT)
       throw new InvalidRequestError(field, `is longer than ${MAX_TEXT} characters.`);
   }
+  if (continues !== undefined && (continues.trim() === "" || continues.length > MAX_SESSION_KEY)) {
+    throw new InvalidRequestError("continues", "must be the key of a session.");
+  }
   return { to: number, from: own };
 }
 
@@ -86,7 +93,7 @@ async function writeDown(
   parts: CallParts,
   account: Account,
   callId: string,
-  { message, purpose }: Placement,
+  { message, purpose, continues }: Placement,
   order: { to: string; from: string },
 ) {
   const identity = await parts.identifyCallee(account, order.to);
@@ -102,6 +109,7 @@ async function writeDown(
       ...order,
       ...(message !== undefined && { message }),
       ...(purpose !== undefined && { purpose }),
+      ...(continues !== undefined && { continues }),
     },
     {
       type: "caller.routed",
