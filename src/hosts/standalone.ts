@@ -4,14 +4,21 @@ import { bareHost } from "./bare.ts";
 import type {
   Admission,
   AdmissionPolicy,
+  AnswerVerdict,
   CallerRef,
+  ChannelAddress,
+  ChannelAnswer,
+  CompletionRequest,
   ConsultRequest,
   Host,
   HostFinding,
   Logger,
+  OutgoingMessage,
   RecordResult,
   Route,
   SessionRecord,
+  SessionTurn,
+  TurnRequest,
 } from "./host.ts";
 
 /** An agent of one's own behind the voice: every part may be left out. */
@@ -22,7 +29,7 @@ export interface StandaloneHostOptions {
   readonly workspaceDir?: string;
   /** The agent's name; the account's `agentId` unless told. */
   readonly agentId?: string;
-  /** Where a caller belongs; unless told a session of its own for each number: `voice:<accountId>:<number>`. */
+  /** Where a caller belongs; unless told by the account's scope: `voice:<accountId>:<number>` for each caller. */
   readonly route?: (caller: CallerRef) => Route | Promise<Route>;
   /** Who may ring; unless told `dmPolicy` and `allowFrom` decide, and a listed number is `known`. */
   readonly admit?: (caller: CallerRef, policy: AdmissionPolicy) => Admission | Promise<Admission>;
@@ -32,8 +39,44 @@ export interface StandaloneHostOptions {
    */
   readonly record?: (record: SessionRecord, signal: AbortSignal) => void | Promise<void>;
   /** Answers a question that the speech model cannot; without it the model is told that it cannot ask. */
-  readonly consult?: (request: ConsultRequest, signal: AbortSignal) => string | Promise<string>;
+  readonly consult?: (
+    request: ConsultRequest,
+    signal: AbortSignal,
+    onProgress: (words: string) => void,
+  ) => string | Promise<string>;
+  /** Sends a message to a person in another channel; without it nobody gets cards, codes and questions. */
+  readonly send?: (
+    address: ChannelAddress,
+    message: OutgoingMessage,
+    signal: AbortSignal,
+  ) => MessageName | Promise<MessageName>;
+  /** Whether `send` can put buttons under a message; true unless told. */
+  readonly buttons?: boolean;
+  /**
+   * Given whom to tell what people answer to messages of `send`. Returns how to end that. Is called once for each
+   * listener; the verdict says what to reply, and whether the answer was meant for the call.
+   */
+  readonly answers?: (listener: (answer: ChannelAnswer) => Promise<AnswerVerdict>) => () => void;
+  /** Where else the person of a number is reached. */
+  readonly linked?: (caller: CallerRef) => readonly ChannelAddress[] | Promise<readonly ChannelAddress[]>;
+  /** What was said last in a session, oldest first. */
+  readonly recentTurns?: (
+    session: { readonly agentId: string; readonly sessionKey: string },
+    limit: number,
+  ) => readonly SessionTurn[] | Promise<readonly SessionTurn[]>;
+  /** Has a text model write; without it summaries are extracts. */
+  readonly complete?: (request: CompletionRequest, signal: AbortSignal) => string | Promise<string>;
+  /** Has an agent take a turn of the call, for `brain: agent`: tells its words as they come, sentence by sentence. */
+  readonly ask?: (request: TurnRequest, onWords: (words: string) => void, signal: AbortSignal) => void | Promise<void>;
+  /** Has an agent look at a note by itself; a note with the same key is told again when it is not known to be taken. */
+  readonly wake?: (
+    session: { readonly agentId: string; readonly sessionKey: string },
+    note: { readonly text: string; readonly key: string },
+  ) => void | Promise<void>;
 }
+
+/** The name by which answers refer to a message, where there is one. */
+type MessageName = { readonly messageId?: string };
 
 /** How many calls are remembered as told; a repetition comes within minutes, not hundreds of calls later. */
 const REMEMBERED_CALLS = 200;
@@ -48,12 +91,22 @@ export function standaloneHost(options: StandaloneHostOptions = {}): Host {
   const tell = options.record && recordOnce(options.record);
   return {
     ...bareHost,
+    ...otherChannels(options, logger),
     logger,
+    capabilities: {
+      send: options.send !== undefined,
+      buttons: options.send !== undefined && options.buttons !== false,
+      answers: options.answers !== undefined,
+      complete: options.complete !== undefined,
+      ask: options.ask !== undefined,
+      wake: options.wake !== undefined,
+      recentTurns: options.recentTurns !== undefined,
+    },
     async route(caller) {
       if (options.route) return ask("route", () => options.route?.(caller) as Route | Promise<Route>);
       return {
         agentId: options.agentId ?? caller.agentId,
-        sessionKey: `voice:${caller.accountId}:${caller.number}`,
+        sessionKey: ownKey(caller),
         ...(options.workspaceDir !== undefined && { workspaceDir: options.workspaceDir }),
       };
     },
@@ -64,10 +117,10 @@ export function standaloneHost(options: StandaloneHostOptions = {}): Host {
     async record(record, signal) {
       return tell ? tell(record, signal) : { how: "callback", rows: 0 };
     },
-    async consult(request, signal) {
+    async consult(request, signal, onProgress = () => {}) {
       const { consult } = options;
       if (!consult) throw new HostError("Nobody answers questions here. Pass `consult` to standaloneHost().");
-      const answer = await ask("consult", () => untilAborted(() => consult(request, signal), signal));
+      const answer = await ask("consult", () => untilAborted(() => consult(request, signal, onProgress), signal));
       if (answer.trim() === "") throw new HostError("The callback `consult` of standaloneHost() answered nothing.");
       return answer;
     },
@@ -76,6 +129,50 @@ export function standaloneHost(options: StandaloneHostOptions = {}): Host {
 }
 
 // --- Internal helpers ---
+
+/** The verbs whose callbacks were given; the others stay what a bare host answers. */
+function otherChannels(options: StandaloneHostOptions, logger: Logger): Partial<Host> {
+  const { send, answers, linked, recentTurns, complete, ask: takeTurn, wake } = options;
+  return {
+    ...(send && {
+      send: (address, message, signal) => ask("send", () => untilAborted(() => send(address, message, signal), signal)),
+    }),
+    ...(answers && { onAnswer: (listener) => answers(harmless(listener, logger)) }),
+    ...(linked && { linked: (caller) => ask("linked", () => linked(caller)) }),
+    ...(recentTurns && { recentTurns: (session, limit) => ask("recentTurns", () => recentTurns(session, limit)) }),
+    ...(complete && {
+      async complete(request, signal) {
+        const text = await ask("complete", () => untilAborted(() => complete(request, signal), signal));
+        if (text.trim() === "") throw new HostError("The callback `complete` of standaloneHost() wrote nothing.");
+        return text;
+      },
+    }),
+    ...(takeTurn && {
+      ask: (request, onWords, signal) =>
+        ask("ask", () =>
+          untilAborted(() => takeTurn(request, (words) => signal.aborted || onWords(words), signal), signal),
+        ),
+    }),
+    ...(wake && { wake: (session, note) => ask("wake", () => wake(session, note)) }),
+  };
+}
+
+/** What a listener throws is ours to log: an embedder's chat must not fail because of it. */
+function harmless(listener: (answer: ChannelAnswer) => Promise<AnswerVerdict>, logger: Logger): typeof listener {
+  return async (answer) => {
+    try {
+      return await listener(answer);
+    } catch (error) {
+      logger.error("An answer from another channel could not be taken.", { channel: answer.channel, error });
+      return { taken: false };
+    }
+  };
+}
+
+function ownKey({ accountId, number, scope, callId }: CallerRef): string {
+  if (scope === "main") return `voice:${accountId}`;
+  return scope === "per-call" && callId !== undefined ? `voice:${accountId}:${callId}` : `voice:${accountId}:${number}`;
+}
 
 /** Shows no fields: nothing here knows which of them may be seen. `jsonLogger` does. */
 const bareLogger: Logger = {
@@ -142,7 +239,7 @@ function recordOnce(callback: NonNullable<StandaloneHostOptions["record"]>) {
 }
 
 function findings(options: StandaloneHostOptions): HostFinding[] {
-  const { consult, record, admit, route, workspaceDir } = options;
+  const { consult, record, admit, route, workspaceDir, send, answers, complete } = options;
   const found: HostFinding[] = [];
   if (!consult) {
     found.push({
@@ -150,6 +247,23 @@ function findings(options: StandaloneHostOptions): HostFinding[] {
       check: "consult",
       message: "The speech model cannot ask an agent: it answers from its instructions alone.",
       remedy: "Pass `consult` to standaloneHost().",
+    });
+  }
+  if (!send || !answers) {
+    found.push({
+      level: "warning",
+      check: "owner_channel",
+      message: send
+        ? "Answers from other channels do not arrive: questions to the owner stay open."
+        : "Nobody is reached in other channels: no cards, codes and questions are sent.",
+      remedy: `Pass ${send ? "`answers`" : "`send` and `answers`"} to standaloneHost().`,
+    });
+  }
+  if (!complete) {
+    found.push({
+      level: "ok",
+      check: "complete",
+      message: "No text model writes: summaries of calls are extracts.",
     });
   }
   if (!record) {

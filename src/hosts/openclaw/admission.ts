@@ -7,7 +7,7 @@ import { CHANNEL } from "./channel-id.ts";
 import { currentConfig } from "./raw-config.ts";
 
 /** A caller's number as the host's access rules see it: exact, stable, and proved by nobody. */
-const callerIdentity = defineStableChannelIngressIdentity({
+export const callerIdentity = defineStableChannelIngressIdentity({
   key: "phone-e164",
   kind: "phone",
   normalize: (value) => parseE164(value) ?? null,

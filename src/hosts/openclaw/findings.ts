@@ -1,10 +1,15 @@
 import type { OpenClawConfig } from "openclaw/plugin-sdk/channel-core";
 import type { HostFinding } from "../host.ts";
+import { listAccountIds, resolveAccount } from "./accounts.ts";
 import { CHANNEL } from "./channel-id.ts";
 
-/** What the host's settings mean for calls, each with its remedy. `rows` tells whether the host takes rows. */
+/**
+ * What the host's settings mean for calls, each with its remedy: the host's own first, then a note for each account
+ * that needs one. `rows` tells whether the host takes rows.
+ */
 export function hostFindings(cfg: OpenClawConfig, rows: boolean): readonly HostFinding[] {
-  return [transcripts(rows), sessionScope(cfg), owner(cfg)];
+  const accounts = listAccountIds(cfg).flatMap((accountId) => ownerChannel(cfg, accountId));
+  return [transcripts(rows), sessionScope(cfg), owner(cfg), ...accounts];
 }
 
 function transcripts(rows: boolean): HostFinding {
@@ -46,26 +51,56 @@ function sessionScope({ session }: OpenClawConfig): HostFinding {
   }
 }
 
-function owner({ commands }: OpenClawConfig): HostFinding {
+/** The host makes the first number that is paired its owner when it has none, and a number can be forged. */
+function owner(cfg: OpenClawConfig): HostFinding {
   const check = "owner";
-  const owners = (commands?.ownerAllowFrom ?? []).map(String);
+  const owners = (cfg.commands?.ownerAllowFrom ?? []).map(String);
   const remedy = 'Set commands.ownerAllowFrom to an identity that cannot be forged, such as "telegram:555".';
-  if (owners.length === 0) {
+  const numbers = owners.filter((entry) => entry === "*" || new RegExp(`^(?:${CHANNEL}|tel):`, "i").test(entry.trim()));
+  if (numbers.length > 0) {
     return {
-      level: "warning",
+      level: "error",
       check,
       message:
-        "No owner is named: the first number that is paired would become the owner, and a caller ID can be forged.",
-      remedy,
+        "Whoever rings from a telephone number that is an owner may command the agent, and a caller ID can be forged.",
+      remedy: `Take ${numbers.length === 1 ? "it" : "them"} out of commands.ownerAllowFrom. ${remedy}`,
     };
   }
-  if (owners.some((entry) => entry.startsWith(`${CHANNEL}:`) || entry === "*")) {
-    return {
+  if (owners.length > 0) return { level: "ok", check, message: "The owner is not a telephone number." };
+  const pairs = listAccountIds(cfg).some((accountId) => resolveAccount(cfg, accountId).dmPolicy === "pairing");
+  return {
+    level: pairs ? "error" : "warning",
+    check,
+    message: "No owner is named: the first number that is paired becomes the owner, and a caller ID can be forged.",
+    remedy,
+  };
+}
+
+function ownerChannel(cfg: OpenClawConfig, accountId: string): HostFinding[] {
+  const check = "owner_channel";
+  const account = resolveAccount(cfg, accountId);
+  if (!account.enabled) return [];
+  const key = `channels.${CHANNEL}.accounts.${accountId}.owner`;
+  const { owner } = account.raw;
+  const channel = typeof owner === "object" && owner !== null && "channel" in owner ? owner.channel : undefined;
+  if (typeof channel !== "string") {
+    return [
+      {
+        level: "warning",
+        check,
+        message: `Account ${accountId}: no owner is set, so nobody gets cards, codes and questions of its calls.`,
+        remedy: `Set ${key} to a channel and a person in it, such as {channel: telegram, to: "555"}.`,
+      },
+    ];
+  }
+  const channels: Readonly<Record<string, unknown>> = cfg.channels ?? {};
+  if (Object.hasOwn(channels, channel) && channel !== CHANNEL) return [];
+  return [
+    {
       level: "warning",
       check,
-      message: "A telephone number is an owner, and a caller ID can be forged.",
-      remedy,
-    };
-  }
-  return { level: "ok", check, message: "The owner is not a telephone number." };
+      message: `Account ${accountId}: its owner is to be reached in ${channel}, which is no text channel of this host.`,
+      remedy: `Set up channels.${channel}, or name another channel in ${key}.`,
+    },
+  ];
 }

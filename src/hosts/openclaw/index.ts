@@ -1,5 +1,7 @@
 import { type ChannelPlugin, defineChannelPluginEntry } from "openclaw/plugin-sdk/channel-core";
+import { systemClock } from "../../core/clock.ts";
 import type { VoiceAccount } from "./accounts.ts";
+import { registerAnswers } from "./answers.ts";
 import { voiceChannel } from "./channel.ts";
 import { CHANNEL } from "./channel-id.ts";
 import { registerCli } from "./cli.ts";
@@ -21,6 +23,9 @@ const entry: ReturnType<typeof defineChannelPluginEntry<ChannelPlugin<VoiceAccou
     runtime.register(api);
     api.registerTool(phoneCallTool(), { name: TOOL });
     registerGatewayMethods(api, runtime.use);
+    // The host also loads this file merely to read the tool; that copy is never asked anything else.
+    if (api.registrationMode === "full") registerAnswers(api, runtime.answer, systemClock());
+    api.on("gateway_start", () => runtime.gatewayStarted());
     api.registerService({
       id: CHANNEL,
       // Accounts come and go by themselves; what they share can only be opened anew.

@@ -5,6 +5,7 @@ import { type Clock, sleep, systemClock, type Timer } from "../../core/clock.ts"
 import { NotRunningError } from "../../core/errors.ts";
 import type { VoiceChannelPlugin } from "../../plugin.ts";
 import type { VoiceAccount } from "./accounts.ts";
+import type { TakeAnswer } from "./answers.ts";
 import { CHANNEL } from "./channel-id.ts";
 import { answerForDesk, type UseDesk } from "./desk-exchange.ts";
 import type { OpenClawHost } from "./host.ts";
@@ -55,6 +56,7 @@ export class VoiceRuntime {
   #service: ServiceContext | undefined;
   #opening: Promise<Open> | undefined;
   #open: Open | undefined;
+  readonly #gateway = Promise.withResolvers<void>();
 
   constructor(clock: Clock = systemClock()) {
     this.#clock = clock;
@@ -104,6 +106,18 @@ export class VoiceRuntime {
   use: UseDesk = (action) => {
     if (!this.#open) throw new NotRunningError();
     return this.#open.use(action);
+  };
+
+  /** The gateway has started: what was only to be warmed up may begin. */
+  gatewayStarted(): void {
+    this.#gateway.resolve();
+  }
+
+  /** Asks the open channel what becomes of an answer; waits for one that is being opened. */
+  answer: TakeAnswer = async (answer) => {
+    // A press is told again after a restart, and may well come before the channel is open again.
+    const open = this.#open ?? (answer.how === "button" ? await this.#opening?.catch(() => undefined) : undefined);
+    return open?.use(() => open.host.answered(answer));
   };
 
   async #join(task: AccountTask): Promise<void> {
@@ -160,7 +174,13 @@ export class VoiceRuntime {
     ]);
     const cfg = currentConfig(api.runtime);
     const config = { ...voiceSection(cfg), accounts: {} };
-    const host = await openclawHost(api, logger, parseConfig(config).settings.logging, this.#clock);
+    const host = await openclawHost(
+      api,
+      logger,
+      parseConfig(config).settings.logging,
+      this.#clock,
+      this.#gateway.promise,
+    );
     try {
       const plugin = new VoiceChannelPlugin({
         config,
