@@ -1,9 +1,12 @@
 import { dayOf } from "./calls/context/days.ts";
 import type { Filled } from "./calls/context/fill.ts";
-import { BudgetFiller } from "./calls/context/filler.ts";
+import { MemoryFiles } from "./calls/context/memory-files.ts";
 import { noteOf, provenance } from "./calls/context/note.ts";
 import { NoteFiles } from "./calls/context/note-file.ts";
-import { type ContextRequest, gatherSources, KEPT_OUT } from "./calls/context/sources.ts";
+import { type ContextRequest, gatherSources } from "./calls/context/sources.ts";
+import { ContextThread } from "./calls/context/thread.ts";
+import type { FilesRequest } from "./calls/context/wanted.ts";
+import { FileWatch } from "./calls/context/watch.ts";
 import type { Call } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./hosts/host.ts";
@@ -33,25 +36,30 @@ export interface NoteRequest {
 export class VoiceContextManager {
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #filler: BudgetFiller;
+  readonly #thread: ContextThread;
+  readonly #files: MemoryFiles;
+  readonly #watch: FileWatch;
   readonly #notes = new NoteFiles();
 
   constructor({ clock, logger }: ContextManagerParts) {
     this.#clock = clock;
     this.#logger = logger;
-    this.#filler = new BudgetFiller(logger);
+    this.#thread = new ContextThread(logger);
+    this.#files = new MemoryFiles({ readFrontMatter: (block) => this.#thread.readFrontMatter(block) });
+    this.#watch = new FileWatch({ clock, logger });
   }
 
   /**
-   * The instructions of a call: manner and persona, purpose, identity, history, memory, daily files, in this order,
-   * as far as the caller's trust allows and the budget reaches. A file that cannot be used is left out and logged.
+   * The instructions of a call: manner and persona, purpose, identity, the caller's own records, memory, daily files and
+   * recent turns, in this order, as far as the caller's trust allows and the budget reaches. Built anew each time; files
+   * that are as they were are not read again. A file that cannot be used is left out and logged.
    * @throws NotRunningError the manager is closed
    */
   async build(request: ContextRequest): Promise<CallContext> {
-    const { sources, refused } = await gatherSources(request, this.#clock.now());
-    const filled = await this.#filler.fill(sources, request.budgetTokens);
-    for (const { source, reason } of refused) {
-      if (reason === KEPT_OUT) continue; // the owner's wish is nothing to warn of
+    const { sources, refused } = await gatherSources(request, this.#clock.now(), this.#files);
+    const filled = await this.#thread.fill(sources, request.budgetTokens);
+    for (const { source, reason, wished } of refused) {
+      if (wished) continue;
       this.#logger.warn("memory file not used on the call", {
         file: source,
         reason,
@@ -65,7 +73,17 @@ export class VoiceContextManager {
         budgetTokens: request.budgetTokens,
       });
     }
-    return { ...filled, omitted: [...refused, ...filled.omitted] };
+    const unused = refused.map(({ source, bytes, reason }) => ({ source, bytes, reason }));
+    return { ...filled, omitted: [...unused, ...filled.omitted] };
+  }
+
+  /**
+   * Tells `onChange` which files that such a call may use have changed, within about two seconds and at most that often,
+   * until the signal is aborted or the manager is closed. Resolves once it knows how the files are now: what is built
+   * after that misses no change. Never rejects.
+   */
+  watch(request: FilesRequest, onChange: (files: readonly string[]) => void, signal: AbortSignal): Promise<void> {
+    return this.#watch.add(request, onChange, signal);
   }
 
   /**
@@ -78,8 +96,9 @@ export class VoiceContextManager {
     return this.#notes.append(workspaceDir, day, provenance(call.id), noteOf(call, timeZone, personName));
   }
 
-  /** Waits for notes that are being written, and ends the tokeniser's thread. Idempotent. */
+  /** Waits for notes that are being written, and ends the thread and all watching. Idempotent. */
   async close(): Promise<void> {
-    await Promise.all([this.#notes.idle(), this.#filler.close()]);
+    this.#watch.close();
+    await Promise.all([this.#notes.idle(), this.#thread.close()]);
   }
 }

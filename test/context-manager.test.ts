@@ -6,9 +6,9 @@ import fc from "fast-check";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { dayOf, lastDays } from "../src/calls/context/days.ts";
-import { BudgetFiller } from "../src/calls/context/filler.ts";
 import { MAX_SPOKEN } from "../src/calls/context/note.ts";
 import { sectionsOf } from "../src/calls/context/sections.ts";
+import { ContextThread } from "../src/calls/context/thread.ts";
 import { tame } from "../src/calls/context/tokenizer.ts";
 import { type ContextRequest, VoiceContextManager } from "../src/context-manager.ts";
 import { type Call, newCall, summarise } from "../src/core/call.ts";
@@ -88,10 +88,9 @@ describe("what is told to whom", () => {
     expect(used.map(({ source }) => source)).toEqual([
       "persona",
       "purpose",
-      "IDENTITY.md",
-      "SOUL.md",
+      ...FILES.slice(0, 3),
       "history",
-      ...FILES.slice(2),
+      ...FILES.slice(3),
     ]);
     const places = ["Nia", "Be kind.", "Ask about lunch.", ...FILES.map(canary)].map((words) =>
       instructions.indexOf(words),
@@ -460,7 +459,7 @@ describe("the note of a call", () => {
 
 describe("the counting thread", () => {
   test("if it cannot run, counting goes on without it and the log says so once", async () => {
-    const filler = new BudgetFiller(logger, new URL("./no-such-program.ts", import.meta.url));
+    const filler = new ContextThread(logger, new URL("./no-such-program.ts", import.meta.url));
     const source = { name: "a", sections: ["one two"], beyondBytes: 0 };
     expect((await filler.fill([source], 6)).instructions).toBe("one two");
     expect((await filler.fill([source], 6)).tokens).toBe(2);
@@ -469,7 +468,7 @@ describe("the counting thread", () => {
   });
 
   test("is not started for what fits even if each byte were a token", async () => {
-    const filler = new BudgetFiller(logger, new URL("./no-such-program.ts", import.meta.url));
+    const filler = new ContextThread(logger, new URL("./no-such-program.ts", import.meta.url));
     const source = { name: "a", sections: ["one two"], beyondBytes: 0 };
     expect(await filler.fill([source], 10)).toMatchObject({ instructions: "one two", omitted: [] });
     expect(warnings).toEqual([]);

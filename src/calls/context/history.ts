@@ -1,17 +1,27 @@
 import type { CallSummary } from "../../core/call.ts";
+import type { CallOutcome } from "../../core/events.ts";
 import { dayOf, lengthOf, timeOf } from "./days.ts";
 import { quoteLine } from "./quote.ts";
 
+/** An earlier call, and what it came to. */
+export interface PastCall extends CallSummary {
+  readonly outcome?: CallOutcome;
+}
+
+/** How much of an earlier call may be told: when it was and how it ended, or what it was about as well. */
+export type Detail = "facts" | "purpose" | "summary";
+
 /** One earlier call with this person as one line of data; the words in it are quoted. */
-export function historyLine(call: CallSummary, timeZone: string): string {
+export function historyLine(call: PastCall, timeZone: string, detail: Detail = "purpose"): string {
   const when = `${dayOf(call.createdAtMs, timeZone)} ${timeOf(call.createdAtMs, timeZone)}`;
   const who = call.direction === "inbound" ? "they rang" : "you rang them";
-  return `- ${[when, who, outcome(call), purpose(call)].filter(Boolean).join(", ")}`;
+  const words = [detail === "facts" ? "" : purpose(call), detail === "summary" ? outcome(call) : ""];
+  return `- ${[when, who, ending(call), ...words].filter(Boolean).join(", ")}`;
 }
 
 // --- Internal helpers ---
 
-function outcome({ answeredAtMs, endedAtMs, endReason, turns }: CallSummary): string {
+function ending({ answeredAtMs, endedAtMs, endReason, turns }: CallSummary): string {
   const reason = endReason?.replaceAll("_", " ");
   if (answeredAtMs === undefined) return `not answered${reason ? ` (${reason})` : ""}`;
   const length = endedAtMs === undefined ? "" : `${lengthOf(endedAtMs - answeredAtMs)}, `;
@@ -20,4 +30,10 @@ function outcome({ answeredAtMs, endedAtMs, endReason, turns }: CallSummary): st
 
 function purpose({ purpose }: CallSummary): string {
   return purpose === undefined ? "" : `purpose: "${quoteLine(purpose, 200)}"`;
+}
+
+function outcome({ outcome }: PastCall): string {
+  if (outcome === undefined) return "";
+  const { summary, outcome: result } = outcome;
+  return `summary: "${quoteLine(summary, 500)}"${result === "" ? "" : `, outcome: "${quoteLine(result, 200)}"`}`;
 }

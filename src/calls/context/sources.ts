@@ -1,130 +1,95 @@
-import type { CallSummary } from "../../core/call.ts";
-import { mayKnow } from "../../core/trust.ts";
-import { lastDays } from "./days.ts";
 import type { Omission, Source } from "./fill.ts";
-import { readFrontMatter } from "./front-matter.ts";
-import { historyLine } from "./history.ts";
+import type { MemoryFile, MemoryFiles } from "./memory-files.ts";
 import { type MannerRequest, phoneManner } from "./phone-manner.ts";
-import { sectionsOf } from "./sections.ts";
+import { type RecordsRequest, recordSources } from "./records.ts";
 import { tame } from "./tokenizer.ts";
-import { readWorkspaceFile } from "./workspace-file.ts";
+import { type FilesRequest, type WantedFile, wantedFiles } from "./wanted.ts";
 
 /** What a call's instructions are made from. */
-export interface ContextRequest extends MannerRequest {
+export interface ContextRequest extends MannerRequest, FilesRequest, RecordsRequest {
   /** Hard limit of the instructions, in o200k tokens. */
   readonly budgetTokens: number;
-  /** How many daily memory files are read, today's included. */
-  readonly dailyFiles: number;
-  /** The agent's folder; without it there are no files. */
-  readonly workspaceDir?: string;
   /** Why an outbound call is made. */
   readonly purpose?: string;
-  /** Earlier calls with this person, newest first. */
-  readonly history: readonly CallSummary[];
+}
+
+/** A file that is there and is not used. */
+export interface Refusal extends Omission {
+  /** Whether the file itself says so, so that nobody has to be told. */
+  readonly wished: boolean;
 }
 
 /** The sources of a call in order of priority, and the files that were refused. */
 export interface Sources {
   readonly sources: readonly Source[];
-  readonly refused: readonly Omission[];
+  readonly refused: readonly Refusal[];
 }
-
-/** Why a file that could be used is not. */
-export const KEPT_OUT = "its front matter says voice: false";
 
 /** The most of a source that is looked at, in characters for each token of the budget: prose has four or five. */
 const CHARACTERS_PER_TOKEN = 16;
 
 /** Reads what this caller's trust allows and nothing else: a file that may not be told is not opened. */
-export async function gatherSources(request: ContextRequest, nowMs: number): Promise<Sources> {
-  const knowledge = mayKnow(request.trust);
-  const most = request.budgetTokens * CHARACTERS_PER_TOKEN;
-  const files = await Promise.all(
-    wantedFiles(request, nowMs).map(({ name, heading }) => fileSource(request.workspaceDir, name, heading, most)),
+export async function gatherSources(request: ContextRequest, nowMs: number, files: MemoryFiles): Promise<Sources> {
+  const window = request.budgetTokens * CHARACTERS_PER_TOKEN;
+  const wanted = wantedFiles(request, nowMs);
+  const [identity, memory] = await Promise.all(
+    [wanted.identity, wanted.memory].map((kind) => filesOfKind(kind, request, window, files)),
   );
-  const [identity, memory] = [files.slice(0, IDENTITY.length), files.slice(IDENTITY.length)];
-  const history = knowledge.history ? [historySource(request)] : [];
-  const read = [...identity, ...history, ...memory].filter((found) => found !== undefined);
+  const { caller, turns } = recordSources(request);
   return {
-    sources: [...spokenSources(request, nowMs, most), ...read.filter((found) => "sections" in found)],
-    refused: read.filter((found) => "reason" in found),
+    sources: [
+      ...spokenSources(request, nowMs, window),
+      ...(identity?.sources ?? []),
+      ...caller,
+      ...(memory?.sources ?? []),
+      ...turns,
+    ],
+    refused: [...(identity?.refused ?? []), ...(memory?.refused ?? [])],
   };
 }
 
 // --- Internal helpers ---
 
-interface WantedFile {
-  readonly name: string;
-  readonly heading: string;
-}
-
-const IDENTITY: readonly WantedFile[] = [
-  { name: "IDENTITY.md", heading: "# Who you are" },
-  { name: "SOUL.md", heading: "# How you are" },
-];
-
-function wantedFiles({ trust, dailyFiles, timeZone }: ContextRequest, nowMs: number): readonly WantedFile[] {
-  const { identity, memory } = mayKnow(trust);
-  const daily = lastDays(nowMs, timeZone, dailyFiles).map((day) => ({
-    name: `memory/${day}.md`,
-    heading: `# Your notes of ${day}`,
-  }));
-  return [
-    ...(identity ? IDENTITY : []),
-    ...(memory
-      ? [
-          { name: "USER.md", heading: "# Your owner" },
-          { name: "MEMORY.md", heading: "# Your memory" },
-        ]
-      : []),
-    ...(memory ? daily : []),
-  ];
-}
-
 /** The mandatory part and the purpose. A long persona leaves the purpose a quarter of the budget. */
-function spokenSources(request: ContextRequest, nowMs: number, most: number): Source[] {
+function spokenSources(request: ContextRequest, nowMs: number, window: number): Source[] {
   const { persona, purpose } = request;
   const spoken = `${phoneManner(request, nowMs)}\n\n${persona.instructions.trim()}`.trim();
   const manner: Source = {
     name: "persona",
-    ...window(spoken, most),
+    ...beginning(spoken, window),
     cut: true,
-    share: purpose === undefined ? 1 : 0.75,
+    most: purpose === undefined ? 1 : 0.75,
   };
   if (purpose === undefined) return [manner];
-  return [manner, { name: "purpose", heading: "# Why you ring", ...window(purpose.trim(), most), cut: true }];
+  return [manner, { name: "purpose", heading: "# Why you ring", ...beginning(purpose.trim(), window), cut: true }];
 }
 
-function window(text: string, most: number): Pick<Source, "sections" | "beyondBytes"> {
-  const section = tame(text.slice(0, most));
-  return { sections: section === "" ? [] : [section], beyondBytes: Buffer.byteLength(text.slice(most)) };
+function beginning(text: string, window: number): Pick<Source, "sections" | "beyondBytes"> {
+  const section = tame(text.slice(0, window));
+  return { sections: section === "" ? [] : [section], beyondBytes: Buffer.byteLength(text.slice(window)) };
 }
 
-function historySource({ history, timeZone }: ContextRequest): Source {
-  return {
-    name: "history",
-    heading: "# Earlier calls with this person",
-    sections: history.map((call) => tame(historyLine(call, timeZone))),
-    beyondBytes: 0,
-  };
-}
-
-async function fileSource(
-  workspaceDir: string | undefined,
-  name: string,
-  heading: string,
-  most: number,
-): Promise<Source | Omission | undefined> {
-  if (workspaceDir === undefined) return undefined;
-  const file = await readWorkspaceFile(workspaceDir, name);
-  if (file.kind === "absent") return undefined;
-  if (file.kind === "refused") return { source: name, bytes: file.bytes, reason: file.reason };
-  try {
-    const { body, voice } = await readFrontMatter(file.text);
-    if (!voice) return { source: name, bytes: file.bytes, reason: KEPT_OUT };
-    const { sections, rest } = sectionsOf(body, most);
-    return { name, heading, sections: sections.map(tame), beyondBytes: Buffer.byteLength(rest) };
-  } catch (error) {
-    return { source: name, bytes: file.bytes, reason: (error as Error).message };
+async function filesOfKind(
+  kind: readonly WantedFile[],
+  { workspaceDir, trust }: ContextRequest,
+  window: number,
+  files: MemoryFiles,
+): Promise<Sources> {
+  const usable: { readonly file: MemoryFile; readonly source: Source }[] = [];
+  const refused: Refusal[] = [];
+  const found =
+    workspaceDir === undefined ? [] : await Promise.all(kind.map((one) => files.get(workspaceDir, one.name, window)));
+  for (const [index, file] of found.entries()) {
+    const wanted = kind[index];
+    if (file === undefined || wanted === undefined) continue;
+    const refuse = (reason: string, wished: boolean) =>
+      refused.push({ source: wanted.name, bytes: file.bytes, reason, wished });
+    if ("reason" in file) refuse(file.reason, false);
+    else if (!file.frontMatter.voice) refuse("its front matter says voice: false", true);
+    else if (file.frontMatter.audience === "owner" && trust !== "owner")
+      refuse("its front matter says audience: owner", true);
+    else usable.push({ file, source: { ...wanted, sections: file.sections, beyondBytes: file.beyondBytes } });
   }
+  usable.sort((a, b) => b.file.frontMatter.priority - a.file.frontMatter.priority);
+  return { sources: usable.map(({ source }) => source), refused };
 }

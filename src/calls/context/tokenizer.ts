@@ -1,5 +1,8 @@
 import type { Tokenizer } from "./fill.ts";
 
+/** How much text the counts of which are remembered: some hundred files' worth, 8 MB at most. */
+const REMEMBERED_CHARACTERS = 4_000_000;
+
 /**
  * Counts o200k tokens, the encoding of the realtime models. Loading takes a quarter of a second of CPU and 60 MB,
  * so that it belongs into a thread.
@@ -8,11 +11,36 @@ export async function loadTokenizer(): Promise<Tokenizer> {
   const { isWithinTokenLimit } = await import("gpt-tokenizer/encoding/o200k_base");
   // A mark of the model's own format is plain text here; counting it must not throw.
   const options = { disallowedSpecial: new Set<string>() };
-  return {
-    count(text, limit) {
-      const tokens = isWithinTokenLimit(text, limit, options);
-      return tokens === false ? undefined : tokens;
-    },
+  const count = (text: string, limit: number) => {
+    const tokens = isWithinTokenLimit(text, limit, options);
+    return tokens === false ? undefined : tokens;
+  };
+  return { count, countSection: remembering(count, REMEMBERED_CHARACTERS) };
+}
+
+/**
+ * Counts the same text once, as far as it was counted: `count` stops at its limit. Forgets what was asked for longest
+ * ago once it holds more than `maxCharacters`.
+ */
+export function remembering(count: Tokenizer["count"], maxCharacters: number): Tokenizer["count"] {
+  /** The tokens of a text, or a number that they exceed. */
+  const known = new Map<string, { readonly tokens?: number; readonly moreThan: number }>();
+  let characters = 0;
+  return (text, limit) => {
+    let found = known.get(text);
+    if (found) known.delete(text);
+    else characters += text.length;
+    if (!found || (found.tokens === undefined && found.moreThan < limit)) {
+      const tokens = count(text, limit);
+      found = tokens === undefined ? { moreThan: limit } : { tokens, moreThan: tokens - 1 };
+    }
+    known.set(text, found); // now the youngest
+    for (const [oldest] of known) {
+      if (characters <= maxCharacters) break;
+      known.delete(oldest);
+      characters -= oldest.length;
+    }
+    return found.tokens !== undefined && found.tokens <= limit ? found.tokens : undefined;
   };
 }
 
