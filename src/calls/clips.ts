@@ -15,7 +15,6 @@ export const CLIP_TEXTS = {
   "still-there": "Are you still there?",
   apology: "I am sorry, I cannot go on right now. Please call again in a few minutes. Goodbye.",
   goodbye: "I do not hear you any more, so I will hang up now. Goodbye.",
-  connection: "I am sorry, I lost the line for a moment. I am back.",
 } as const;
 
 export type ClipName = keyof typeof CLIP_TEXTS;
