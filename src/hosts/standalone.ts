@@ -239,7 +239,7 @@ function recordOnce(callback: NonNullable<StandaloneHostOptions["record"]>) {
 }
 
 function findings(options: StandaloneHostOptions): HostFinding[] {
-  const { consult, record, admit, route, workspaceDir, send, answers, complete } = options;
+  const { consult, record, admit, route, workspaceDir, send, answers } = options;
   const found: HostFinding[] = [];
   if (!consult) {
     found.push({
@@ -249,21 +249,12 @@ function findings(options: StandaloneHostOptions): HostFinding[] {
       remedy: "Pass `consult` to standaloneHost().",
     });
   }
-  if (!send || !answers) {
+  if (send && !answers) {
     found.push({
       level: "warning",
-      check: "owner_channel",
-      message: send
-        ? "Answers from other channels do not arrive: questions to the owner stay open."
-        : "Nobody is reached in other channels: no cards, codes and questions are sent.",
-      remedy: `Pass ${send ? "`answers`" : "`send` and `answers`"} to standaloneHost().`,
-    });
-  }
-  if (!complete) {
-    found.push({
-      level: "ok",
-      check: "complete",
-      message: "No text model writes: summaries of calls are extracts.",
+      check: "answers",
+      message: "Messages are sent to other channels, and what people answer does not arrive: questions stay open.",
+      remedy: "Pass `answers` to standaloneHost().",
     });
   }
   if (!record) {

@@ -1,6 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
 import { HostError } from "../../src/core/errors.ts";
-import type { CallerRef, ConsultRequest, SessionRecord } from "../../src/hosts/host.ts";
+import type {
+  AnswerVerdict,
+  CallerRef,
+  ChannelAnswer,
+  ConsultRequest,
+  SessionRecord,
+  TurnRequest,
+} from "../../src/hosts/host.ts";
 import { standaloneHost } from "../../src/hosts/standalone.ts";
 import { silentLogger } from "../../src/logger.ts";
 
@@ -30,6 +37,17 @@ const question: ConsultRequest = {
   transcript: [],
 };
 
+const turn: TurnRequest = {
+  callId: "call_1",
+  agentId: "main",
+  sessionKey: "s",
+  accountId: "default",
+  number: "+15550005678",
+  trust: "owner",
+  turnId: "t1",
+  text: "Hello?",
+};
+
 describe("without callbacks", () => {
   const host = standaloneHost({ logger: silentLogger, workspaceDir: "/srv/agent" });
 
@@ -39,6 +57,23 @@ describe("without callbacks", () => {
       sessionKey: "voice:default:+15550005678",
       workspaceDir: "/srv/agent",
     });
+  });
+
+  test.each([
+    ["per-caller", "voice:default:+15550005678"],
+    ["per-call", "voice:default:call_1"],
+    ["main", "voice:default"],
+  ] as const)("an account that wants sessions %s gets %s", async (scope, sessionKey) => {
+    expect(await host.route({ ...caller, scope, callId: "call_1" })).toMatchObject({ sessionKey });
+  });
+
+  test("what needs a callback is not offered, and says so when it is asked for", async () => {
+    expect(Object.values(host.capabilities)).toEqual(Object.values(host.capabilities).map(() => false));
+    const address = { channel: "telegram", to: "555" };
+    await expect(host.send(address, { text: "Hi" }, never)).rejects.toThrow(HostError);
+    await expect(host.ask(turn, () => {}, never)).rejects.toThrow(HostError);
+    expect(await host.linked(caller)).toEqual([]);
+    expect(await host.recentTurns(turn, 8)).toEqual([]);
   });
 
   test.each([
@@ -160,5 +195,84 @@ describe("with callbacks", () => {
     const host = standaloneHost({ logger: silentLogger, consult: () => `${++asked}` });
     await expect(host.consult(question, AbortSignal.abort())).rejects.toThrow(HostError);
     expect(asked).toBe(0);
+  });
+
+  test("each verb is offered when its callback is given, and hands over what it was asked", async () => {
+    const calls: unknown[] = [];
+    const note = { text: "Ann rang.", key: "k" };
+    const host = standaloneHost({
+      logger: silentLogger,
+      send: (address, message) => {
+        calls.push([address, message]);
+        return { messageId: "m1" };
+      },
+      answers: () => () => {},
+      linked: () => [{ channel: "telegram", to: "555" }],
+      recentTurns: (_, limit) => [{ role: "person", text: `last ${limit}`, atMs: 1 }],
+      complete: ({ prompt }) => prompt.toUpperCase(),
+      ask: async ({ text }, onWords) => onWords(`You said ${text}`),
+      wake: async (session, told) => void calls.push([session.sessionKey, told]),
+    });
+    expect(Object.values(host.capabilities)).toEqual(Object.values(host.capabilities).map(() => true));
+    const address = { channel: "telegram", to: "555" };
+    expect(await host.send(address, { text: "Hi" }, never)).toEqual({ messageId: "m1" });
+    expect(await host.linked(caller)).toEqual([address]);
+    expect(await host.recentTurns(turn, 3)).toEqual([{ role: "person", text: "last 3", atMs: 1 }]);
+    const request = { agentId: "main", purpose: "summary", system: "", prompt: "hello" };
+    expect(await host.complete(request, never)).toBe("HELLO");
+    const heard: string[] = [];
+    await host.ask(turn, (words) => heard.push(words), never);
+    expect(heard).toEqual(["You said Hello?"]);
+    await host.wake(turn, note);
+    expect(calls).toEqual([
+      [address, { text: "Hi" }],
+      ["s", note],
+    ]);
+  });
+
+  test("a listener that fails is no trouble for the chat that told it", async () => {
+    let listener: (answer: ChannelAnswer) => Promise<AnswerVerdict> = async () => ({ taken: true });
+    let listening = 0;
+    const host = standaloneHost({
+      logger: silentLogger,
+      answers: (given) => {
+        listener = given;
+        listening += 1;
+        return () => {
+          listening -= 1;
+        };
+      },
+    });
+    const leave = host.onAnswer(async () => {
+      throw new Error("boom");
+    });
+    const verdict = await listener({ channel: "telegram", from: "555", how: "button", value: "q1:yes" });
+    expect(verdict).toEqual({ taken: false });
+    leave();
+    expect(listening).toBe(0);
+  });
+
+  test("nothing is spoken of a turn that nobody waits for any more", async () => {
+    const stop = new AbortController();
+    const heard: string[] = [];
+    let say: (words: string) => void = () => {};
+    const host = standaloneHost({
+      logger: silentLogger,
+      ask: (_, onWords) => {
+        say = onWords;
+        return new Promise<void>(() => {});
+      },
+    });
+    const asked = host.ask(turn, (words) => heard.push(words), stop.signal);
+    await vi.waitFor(() => say("One."));
+    stop.abort();
+    await expect(asked).rejects.toThrow(HostError);
+    say("Two.");
+    expect(heard).toEqual(["One."]);
+  });
+
+  test("a host that sends but hears no answers says so", async () => {
+    const report = await standaloneHost({ logger: silentLogger, send: () => ({}) }).report();
+    expect(report).toContainEqual(expect.objectContaining({ check: "answers", level: "warning" }));
   });
 });
