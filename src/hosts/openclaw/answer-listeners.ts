@@ -5,8 +5,8 @@ type Listener = (answer: ChannelAnswer) => Promise<AnswerVerdict>;
 /** Those who want to know what people answer in other channels. */
 export interface AnswerListeners {
   add(listener: Listener): () => void;
-  /** Asks them one after the other until one takes the answer. */
-  tell(answer: ChannelAnswer): Promise<AnswerVerdict>;
+  /** Asks them one after the other until one takes the answer; `undefined` when none did and one of them failed. */
+  tell(answer: ChannelAnswer): Promise<AnswerVerdict | undefined>;
 }
 
 /** A list of listeners. What one throws is logged and counts as not taken. */
@@ -20,16 +20,18 @@ export function answerListeners(logger: Logger): AnswerListeners {
     },
     async tell(answer) {
       let last: AnswerVerdict = { taken: false };
+      let failed = false;
       for (const { listen } of [...listeners]) {
         try {
           const verdict = await listen(answer);
           if (verdict.taken) return verdict;
           if (verdict.reply !== undefined || verdict.clearButtons) last = verdict;
         } catch (error) {
+          failed = true;
           logger.error("An answer from another channel could not be taken.", { channel: answer.channel, error });
         }
       }
-      return last;
+      return failed ? undefined : last;
     },
   };
 }

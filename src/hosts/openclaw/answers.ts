@@ -5,7 +5,7 @@ import { CHANNEL } from "./channel-id.ts";
 import { accountSections } from "./raw-config.ts";
 import { BUTTONS } from "./send.ts";
 
-/** Asks the open channel what becomes of an answer; `undefined` when no channel is open. */
+/** Asks the open channel what becomes of an answer; `undefined` when no channel is open, or it failed. */
 export type TakeAnswer = (answer: ChannelAnswer) => Promise<AnswerVerdict | undefined>;
 
 /** The host blocks the chat of whoever answers until we are done: after so long they are let go. */

@@ -20,8 +20,8 @@ import { warmAgent } from "./warm-up.ts";
 
 /** The OpenClaw host, and the end of its watch over the sessions. */
 export interface OpenClawHost extends Host {
-  /** Tells whoever listens what somebody did in another channel. */
-  answered(answer: ChannelAnswer): Promise<AnswerVerdict>;
+  /** Tells whoever listens what somebody did in another channel; `undefined` when that failed. */
+  answered(answer: ChannelAnswer): Promise<AnswerVerdict | undefined>;
   close(): void;
 }
 

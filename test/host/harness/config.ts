@@ -12,6 +12,8 @@ export interface HostConfigParts {
   readonly telegramApiRoot: string;
   /** `channels.voice`; left out before the plugin is installed, as its schema is not known until then. */
   readonly voice?: object;
+  /** Folders that plugins are loaded from as they are, without an installation. */
+  readonly pluginDirs?: readonly string[];
 }
 
 /** The id, in Telegram, of the person whom `identityLinks` knows as Ann. */
@@ -20,7 +22,14 @@ export const ANN_TELEGRAM = 555;
 export const ANN_PHONE = "+15551112222";
 
 /** A whole host configuration: a stand-in model, a stand-in Telegram, one person known on both channels. */
-export function hostConfig({ home, gatewayPort, modelBaseUrl, telegramApiRoot, voice }: HostConfigParts): object {
+export function hostConfig({
+  home,
+  gatewayPort,
+  modelBaseUrl,
+  telegramApiRoot,
+  voice,
+  pluginDirs,
+}: HostConfigParts): object {
   return {
     gateway: { mode: "local", port: gatewayPort, bind: "loopback", auth: { mode: "token", token: GATEWAY_TOKEN } },
     agents: { defaults: { workspace: home.workspaceDir, model: { primary: "standin/stand-in" } } },
@@ -52,7 +61,11 @@ export function hostConfig({ home, gatewayPort, modelBaseUrl, telegramApiRoot, v
     update: { checkOnStart: false },
     logging: { file: join(home.dir, "openclaw.log") },
     // Of the host's own plugins only those that the tests meet: each one costs seconds at every start.
-    plugins: { allow: ["telegram", "memory-core", "voice"], entries: { telegram: { enabled: true } } },
+    plugins: {
+      allow: ["telegram", "memory-core", "voice"],
+      entries: { telegram: { enabled: true }, ...(pluginDirs && { voice: { enabled: true } }) },
+      ...(pluginDirs && { load: { paths: pluginDirs } }),
+    },
     channels: {
       telegram: {
         enabled: true,

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import { readBody, serveLoopback } from "./loopback.ts";
 import { type Seen, seen } from "./until.ts";
 
@@ -17,7 +18,12 @@ export interface ModelTurn {
 }
 
 /** What the stand-in does with a turn. */
-export type ModelReply = { readonly text: string } | { readonly tool: string; readonly args: object };
+export type ModelReply =
+  /** `wordMs` has it write word by word, so far apart. */
+  | { readonly text: string; readonly wordMs?: number }
+  | { readonly tool: string; readonly args: object }
+  /** It refuses the request with these words. */
+  | { readonly refusal: string };
 
 /** An OpenAI-compatible chat model on loopback that does what the test's rules say and remembers what it was sent. */
 export interface StandInModel {
@@ -63,7 +69,11 @@ export async function startStandInModel(): Promise<StandInModel> {
       if (reply) break;
     }
     count += 1;
-    sendReply(response, body, reply ?? { text: "Understood." }, `standin-${count}`);
+    if (reply && "refusal" in reply) {
+      response.statusCode = 400;
+      return sendJson(response, { error: { message: reply.refusal, type: "invalid_request_error" } });
+    }
+    return sendReply(response, body, reply ?? { text: "Understood." }, `standin-${count}`);
   });
   return {
     baseUrl: `${server.url}/v1`,
@@ -106,7 +116,9 @@ function sendJson(response: ServerResponse, value: unknown): void {
   response.end(JSON.stringify(value));
 }
 
-function sendReply(response: ServerResponse, body: ChatRequest, reply: ModelReply, id: string): void {
+type Answer = Exclude<ModelReply, { readonly refusal: string }>;
+
+async function sendReply(response: ServerResponse, body: ChatRequest, reply: Answer, id: string): Promise<void> {
   const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
   const toolCalls =
     "tool" in reply
@@ -134,7 +146,14 @@ function sendReply(response: ServerResponse, body: ChatRequest, reply: ModelRepl
   const chunk = (choices: unknown[], more = {}) =>
     response.write(`data: ${JSON.stringify({ ...base, object: "chat.completion.chunk", choices, ...more })}\n\n`);
   response.setHeader("content-type", "text/event-stream");
-  chunk([{ index: 0, delta, finish_reason: null }]);
+  if ("text" in reply && reply.wordMs !== undefined) {
+    for (const word of reply.text.match(/\S+\s*/g) ?? []) {
+      chunk([{ index: 0, delta: { role: "assistant", content: word }, finish_reason: null }]);
+      await setTimeout(reply.wordMs);
+    }
+  } else {
+    chunk([{ index: 0, delta, finish_reason: null }]);
+  }
   chunk([{ index: 0, delta: {}, finish_reason: finish }]);
   chunk([], { usage });
   response.end("data: [DONE]\n\n");
