@@ -5,6 +5,10 @@ import type { TranscriptEntry } from "../core/transcript.ts";
 import type { EngineTool } from "../engines/engine.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { CallJournal } from "./journal.ts";
+import { maskArguments } from "./secret-arguments.ts";
+import { LONGEST_TOOL_MS, offeredTools } from "./tools/offer.ts";
+import { spacedProgress } from "./tools/progress.ts";
+import { ToolBook } from "./tools/tool-book.ts";
 
 /** What a tool knows of the call that it is used on. */
 export interface ToolContext {
@@ -16,16 +20,26 @@ export interface ToolContext {
   readonly transcript: readonly TranscriptEntry[];
   /** Aborted when the call ends or the tool takes too long. */
   readonly signal: AbortSignal;
+  /** Tells the caller, who waits, what is being done: a few spoken words. Said at most once in 4 s; the rest is dropped. */
+  readonly progress?: (words: string) => void;
 }
 
 /** A function of yours that the model may call during a call. */
 export interface VoiceTool extends EngineTool {
   /** Resolves with what the model is told: a string, or anything that JSON can hold. Rejections are told as errors. */
   execute(args: Readonly<Record<string, unknown>>, context: ToolContext): Promise<unknown>;
+  /** It is cancelled when it runs longer, and the model is told so. 60,000 unless told, which is also the most. */
+  readonly timeoutMs?: number;
+  /** How often it may run on one call; 25 unless told. */
+  readonly maxCalls?: number;
+  /** Who must call for it to be offered; `known` unless told. */
+  readonly trust?: Trust;
+  /** Names of arguments that are written nowhere. */
+  readonly secretArguments?: readonly string[];
+  /** Whether running it again with the same arguments does nothing more. If not, two such runs at once are one. */
+  readonly idempotent?: boolean;
 }
 
-/** A tool that runs longer is cancelled, and the model is told so. */
-const TIMEOUT_MS = 60_000;
 /** Longer results are cut: the model reads them aloud. */
 const MAX_RESULT_CHARACTERS = 8_000;
 
@@ -43,22 +57,39 @@ export interface ToolRunnerParts {
   /** Aborted when the call ends. */
   readonly signal: AbortSignal;
   readonly facts: () => Pick<Call, "id" | "accountId" | "trust" | "transcript"> & { readonly caller: string };
+  /** What ran on this call before. */
+  readonly book: ToolBook;
+  /** Has the caller hear what a tool is doing. */
+  readonly progress?: (words: string) => void;
 }
 
-/** Runs one tool call: written down, executed, bounded in time and size. Never rejects: the result says what failed. */
+/**
+ * Runs one tool call: written down, executed, bounded in time and size. What was not offered to this caller is refused,
+ * whatever the model believes. Never rejects: the result says what failed.
+ */
 export async function runTool(run: ToolRun, parts: ToolRunnerParts): Promise<string> {
   const { journal, clock, logger } = parts;
   const { id: callId, accountId, caller, trust, transcript } = parts.facts();
   const startedAtMs = clock.now();
-  const tool = parts.tools.find(({ name }) => name === run.name);
+  const secret = parts.tools.find(({ name }) => name === run.name)?.secretArguments ?? [];
+  const tool = offeredTools(parts.tools, trust).find(({ name }) => name === run.name);
   let ok = false;
   let output: string;
   try {
-    await journal.write({ type: "tool.called", ...run });
+    const written = { ...run, argumentsJson: maskArguments(run.argumentsJson, secret) };
+    await journal.write({ type: "tool.called", ...written });
     if (!tool) throw new Error(`There is no tool "${run.name}" on this call.`);
     const args = readArguments(run.argumentsJson);
-    const result = await withTimeout(parts, (signal) =>
-      tool.execute(args, { callId, accountId, caller, trust, transcript, signal }),
+    const context = { callId, accountId, caller, trust, transcript };
+    const result = await parts.book.run(tool, run.argumentsJson, () =>
+      withTimeout(parts, Math.min(tool.timeoutMs ?? LONGEST_TOOL_MS, LONGEST_TOOL_MS), (signal) => {
+        const { progress } = parts;
+        return tool.execute(args, {
+          ...context,
+          signal,
+          ...(progress && { progress: (words: string) => void (signal.aborted || progress(words)) }),
+        });
+      }),
     );
     output = bounded(typeof result === "string" ? result : (JSON.stringify(result) ?? "done"));
     ok = true;
@@ -75,30 +106,49 @@ export async function runTool(run: ToolRun, parts: ToolRunnerParts): Promise<str
   return output;
 }
 
+/** What the tools of one call run with. */
+export type RunningToolsParts = Omit<ToolRunnerParts, "tools" | "book"> & {
+  /** All tools that there are for this call; who may use which is decided when one is called. */
+  readonly tools: () => readonly VoiceTool[];
+};
+
 /** The tools that run on one call. */
 export class RunningTools {
-  readonly #parts: Omit<ToolRunnerParts, "tools"> & { readonly tools: () => readonly VoiceTool[] };
+  readonly #parts: RunningToolsParts;
+  readonly #book = new ToolBook();
+  readonly #progress: ((words: string) => void) | undefined;
   readonly #running = new Set<AbortController>();
+  /** The engine's ids are its own: what was asked for under one is done once. */
+  readonly #outputs = new Map<string, Promise<string>>();
 
-  constructor(parts: Omit<ToolRunnerParts, "tools"> & { readonly tools: () => readonly VoiceTool[] }) {
+  constructor(parts: RunningToolsParts) {
     this.#parts = parts;
+    this.#progress = parts.progress && spacedProgress(parts.clock, parts.progress);
   }
 
-  /** Runs a tool; as `runTool` does. */
-  async run(run: ToolRun): Promise<string> {
-    const abort = new AbortController();
-    this.#running.add(abort);
-    const signal = AbortSignal.any([this.#parts.signal, abort.signal]);
-    try {
-      return await runTool(run, { ...this.#parts, tools: this.#parts.tools(), signal });
-    } finally {
-      this.#running.delete(abort);
-    }
+  /** Runs a tool; as `runTool` does. The same tool call told twice runs once. */
+  run(run: ToolRun): Promise<string> {
+    const output = this.#outputs.get(run.toolCallId) ?? this.#run(run);
+    this.#outputs.set(run.toolCallId, output);
+    return output;
   }
 
   /** Gives up whatever runs: each is answered as failed. */
   abort(): void {
     for (const running of this.#running) running.abort(new Error("The tool took too long."));
+  }
+
+  async #run(run: ToolRun): Promise<string> {
+    const abort = new AbortController();
+    this.#running.add(abort);
+    const signal = AbortSignal.any([this.#parts.signal, abort.signal]);
+    const progress = this.#progress;
+    try {
+      const parts = { ...this.#parts, tools: this.#parts.tools(), book: this.#book, signal };
+      return await runTool(run, { ...parts, ...(progress && { progress }) });
+    } finally {
+      this.#running.delete(abort);
+    }
   }
 }
 
@@ -113,12 +163,13 @@ function readArguments(json: string): Record<string, unknown> {
 
 async function withTimeout<Result>(
   { clock, signal }: ToolRunnerParts,
+  limitMs: number,
   action: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const done = new AbortController();
   const limited = AbortSignal.any([signal, done.signal]);
-  const timeout = sleep(clock, TIMEOUT_MS, limited).then(() => {
-    throw new Error(`The tool took longer than ${TIMEOUT_MS / 1000} s.`);
+  const timeout = sleep(clock, limitMs, limited).then(() => {
+    throw new Error(`The tool took longer than ${limitMs / 1000} s.`);
   });
   try {
     return await Promise.race([action(limited), timeout]);
