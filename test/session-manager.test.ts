@@ -1,13 +1,17 @@
-import { describe, expect, test } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Clock } from "../src/core/clock.ts";
 import { systemClock } from "../src/core/clock.ts";
 import { HostError } from "../src/core/errors.ts";
 import type { CallEvent } from "../src/core/events.ts";
-import type { CallerRef, Host } from "../src/hosts/host.ts";
+import type { CallerRef, Host, Route } from "../src/hosts/host.ts";
 import { standaloneHost } from "../src/hosts/standalone.ts";
 import { silentLogger } from "../src/logger.ts";
 import { VoiceSessionManager } from "../src/session-manager.ts";
 import { memoryStore } from "../src/stores/memory.ts";
+import { sqliteStore } from "../src/stores/sqlite.ts";
 import type { Store } from "../src/stores/store.ts";
 
 const caller: CallerRef = { accountId: "default", agentId: "main", number: "+15550005678", direction: "inbound" };
@@ -17,8 +21,7 @@ function hostWith(parts: Partial<Host>): Host {
   return { ...standaloneHost({ logger: silentLogger }), ...parts };
 }
 
-async function manager(host: Host = hostWith({}), clock: Clock = systemClock()) {
-  const store = memoryStore();
+async function manager(host: Host = hostWith({}), clock: Clock = systemClock(), store: Store = memoryStore()) {
   await store.start();
   return { store, sessions: new VoiceSessionManager({ host, store, clock }) };
 }
@@ -166,9 +169,139 @@ describe("what was before", () => {
     await putCall(store, { id: "a2", atMs: 3_000, number: "+15550007777", sessionKey: "ann" });
     await putCall(store, { id: "refused", atMs: 4_000, number: "+15550006666", sessionKey: null });
     expect(await sessions.sessions(10)).toEqual([
-      { sessionKey: "ann", agentId: "main", number: "+15550007777", calls: 2, lastCallAtMs: 3_000 },
-      { sessionKey: "bob", agentId: "main", number: "+15550009999", calls: 1, lastCallAtMs: 2_000 },
+      { sessionKey: "ann", agentId: "main", number: "+15550007777", calls: 2, lastCallAtMs: 3_000, linked: [] },
+      { sessionKey: "bob", agentId: "main", number: "+15550009999", calls: 1, lastCallAtMs: 2_000, linked: [] },
     ]);
     expect(await sessions.sessions(1)).toHaveLength(1);
+  });
+});
+
+/** Whose number it is, as the owner has confirmed. */
+async function putLink(store: Store, principal: string, addresses = [telegram], number = caller.number) {
+  await store.keep("link", `default:${number}`, { principal, addresses, by: "owner", atMs: 1 }, 0);
+}
+
+const telegram = { channel: "telegram", to: "555" };
+
+describe("who is linked", () => {
+  test("our own link names a person whom the host does not; the session, the trust and the host's own name stay", async () => {
+    const { store, sessions } = await manager();
+    const before = await sessions.identify(caller, policy);
+    await putLink(store, "Ann");
+    const after = await sessions.identify(caller, policy);
+    expect(after).toEqual({ ...before, route: { ...before.route, principal: "Ann" } });
+    const route = async () => ({ agentId: "main", sessionKey: "s", principal: "annie" });
+    const other = await manager(hostWith({ route }), systemClock(), store);
+    expect((await other.sessions.identify(caller, policy)).route.principal).toBe("annie");
+    const { trust } = (await sessions.identify(caller, { dmPolicy: "open", allowFrom: [] })).admission;
+    expect(trust).toBe("stranger");
+    const callee = await sessions.identifyCallee({ ...caller, direction: "outbound" }, policy);
+    expect(callee.route.principal).toBe("Ann");
+    expect((await sessions.route(caller)).principal).toBe("Ann");
+  });
+
+  test("links that cannot be read keep nobody from talking", async () => {
+    const store: Store = { ...memoryStore(), document: () => Promise.reject(new Error("corrupt")) };
+    const { sessions } = await manager(hostWith({}), systemClock(), store);
+    expect((await sessions.identify(caller, policy)).route).toEqual({
+      agentId: "main",
+      sessionKey: "voice:default:+15550005678",
+    });
+    expect(await sessions.linked(caller)).toEqual([]);
+  });
+
+  test("sessions show where else their person is reached, by the host's links and our own", async () => {
+    const discord = { channel: "discord", to: "bob" };
+    const linked: Host["linked"] = async ({ number }) => (number === "+15550009999" ? [discord] : []);
+    const { store, sessions } = await manager(hostWith({ linked }));
+    await putCall(store, { id: "a", atMs: 2_000, sessionKey: "ann" });
+    await putCall(store, { id: "b", atMs: 1_000, number: "+15550009999", sessionKey: "bob" });
+    await putLink(store, "Ann");
+    expect((await sessions.sessions(10)).map(({ sessionKey, linked: to }) => [sessionKey, to])).toEqual([
+      ["ann", [telegram]],
+      ["bob", [discord]],
+    ]);
+  });
+
+  test("a person's sessions: the one of now with its channels, then those of earlier calls", async () => {
+    const { store, sessions } = await manager();
+    await putCall(store, { id: "old", atMs: 1_000, sessionKey: "voice:call:old" });
+    await putCall(store, { id: "new", atMs: 2_000, sessionKey: "voice:default:+15550005678" });
+    await putCall(store, { id: "refused", atMs: 3_000, sessionKey: null });
+    await putLink(store, "Ann");
+    expect(await sessions.linkedSessions(caller)).toEqual([
+      { sessionKey: "voice:default:+15550005678", agentId: "main", channels: [telegram] },
+      { sessionKey: "voice:call:old", agentId: "main", channels: [] },
+    ]);
+  });
+});
+
+describe("case 30: keys of sessions are the host's alone", () => {
+  /** What OpenClaw's router answers under each `session.dmScope`, for a number that it links to ann and for one it does not. */
+  const golden = {
+    main: ["agent:main:main", "agent:main:main"],
+    "per-peer": ["agent:main:direct:ann", "agent:main:direct:+15550009999"],
+    "per-channel-peer": ["agent:main:voice:direct:ann", "agent:main:voice:direct:+15550009999"],
+    "per-account-channel-peer": ["agent:main:voice:default:direct:ann", "agent:main:voice:default:direct:+15550009999"],
+  } as const;
+
+  test.each(Object.entries(golden))(
+    "case 30: under %s a caller keeps the host's key, linked by us or not",
+    async (_, keys) => {
+      const [ann, other] = keys;
+      const route = async ({ number }: CallerRef): Promise<Route> =>
+        number === caller.number
+          ? { agentId: "main", sessionKey: ann, principal: "ann" }
+          : { agentId: "main", sessionKey: other };
+      const { store, sessions } = await manager(hostWith({ route }));
+      const stranger = { ...caller, number: "+15550009999" };
+      for (const linked of [false, true]) {
+        if (linked) await putLink(store, "Bob", [telegram], stranger.number);
+        expect((await sessions.identify(caller, policy)).route.sessionKey).toBe(ann);
+        expect((await sessions.identify(stranger, policy)).route.sessionKey).toBe(other);
+        const callee = await sessions.identifyCallee({ ...stranger, direction: "outbound" }, policy);
+        expect(callee.route.sessionKey).toBe(other);
+      }
+    },
+  );
+
+  test("case 30: the account's rule about sessions goes to the host as it is; no key is made of it here", async () => {
+    const asked: CallerRef[] = [];
+    const route = async (ref: CallerRef): Promise<Route> => {
+      asked.push(ref);
+      return { agentId: "main", sessionKey: "the host's" };
+    };
+    const { sessions } = await manager(hostWith({ route }));
+    const scopes = ["per-caller", "per-call", "main"] as const;
+    const refs = scopes.map((scope) => ({ ...caller, scope, callId: "call_1" }));
+    for (const ref of refs) expect((await sessions.identify(ref, policy)).route.sessionKey).toBe("the host's");
+    expect(asked).toEqual(refs);
+  });
+
+  test("case 30: the caller is known again after a restart: the same session, name, channels and history", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sessions-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const known = async (prepare?: (store: Store) => Promise<void>) => {
+      const store = sqliteStore({ path: join(folder, "calls.db"), logger: silentLogger });
+      const { sessions } = await manager(hostWith({}), systemClock(), store);
+      await prepare?.(store);
+      const { route, admission } = await sessions.identify(caller, policy);
+      const channels = await sessions.linked(caller);
+      const history = await sessions.history("default", caller.number, 3);
+      const listed = await sessions.sessions(3);
+      await store.stop();
+      return { route, admission, channels, listed, calls: history.map(({ callId }) => callId) };
+    };
+    const before = await known(async (store) => {
+      await putCall(store, { id: "call_1", atMs: 1_000, sessionKey: "voice:default:+15550005678" });
+      await putLink(store, "Ann");
+    });
+    expect(before).toMatchObject({
+      route: { agentId: "main", sessionKey: "voice:default:+15550005678", principal: "Ann" },
+      channels: [telegram],
+      calls: ["call_1"],
+      listed: [{ sessionKey: "voice:default:+15550005678", linked: [telegram] }],
+    });
+    expect(await known()).toEqual(before);
   });
 });

@@ -57,11 +57,15 @@ export class AnswerDesk {
   readonly #waiting = new Map<string, (question: AnsweredQuestion | undefined) => void>();
   /** Answers whose consequence is on its way, by question. */
   readonly #following = new Map<string, Promise<string | undefined>>();
+  /** Messages that are on their way: until the channel has named one, nobody knows what a reply to it belongs to. */
+  readonly #sending = new Set<Promise<unknown>>();
   readonly #busy = new Set<Promise<unknown>>();
   readonly #stopping = new AbortController();
+  #otherwise: ((answer: ChannelAnswer) => Promise<AnswerVerdict>) | undefined;
   #loaded: Promise<void> | undefined;
   #stopListening: (() => void) | undefined;
   #timer: Timer | undefined;
+  #sweeping: Promise<void> | undefined;
 
   constructor(parts: AnswerDeskParts) {
     this.#parts = parts;
@@ -73,15 +77,20 @@ export class AnswerDesk {
     this.#handlers.set(kind, handler);
   }
 
+  /** Who is told what answers no question of this desk, such as buttons with values of their own; set before `start`. */
+  otherwise(take: (answer: ChannelAnswer) => Promise<AnswerVerdict>): void {
+    this.#otherwise = take;
+  }
+
   /** Begins to listen, and carries on with what an earlier process left. The store is open. @throws StoreError */
   async start(): Promise<void> {
     if (this.#loaded) return this.#loaded;
     this.#loaded = this.#book.load();
     this.#loaded.catch(() => {}); // answers that come meanwhile wait for it as well
     this.#stopListening = this.#parts.host.onAnswer((answer) => this.take(answer));
-    this.#timer = this.#parts.clock.every(SWEEP_EVERY_MS, () => void this.#track(this.#sweep()));
+    this.#timer = this.#parts.clock.every(SWEEP_EVERY_MS, () => this.#sweep());
     await this.#loaded;
-    void this.#track(this.#sweep());
+    this.#sweep();
   }
 
   /** Listens no more; whoever waits for an answer goes on without. Resolves when nothing runs any more. */
@@ -103,7 +112,9 @@ export class AnswerDesk {
    * @throws InvalidRequestError more than ten options @throws StoreError @throws HostError nobody was asked
    */
   ask(order: QuestionOrder): Promise<{ readonly id: string }> {
-    return this.#track(this.#ask(order));
+    const asking = this.#ask(order).finally(() => this.#sending.delete(asking));
+    this.#sending.add(asking);
+    return this.#track(asking);
   }
 
   /**
@@ -165,8 +176,9 @@ export class AnswerDesk {
 
   async #take(answer: ChannelAnswer): Promise<AnswerVerdict> {
     await this.#loaded;
+    if (answer.inReplyTo !== undefined && answer.how === "text") await this.#soon(Promise.allSettled(this.#sending));
     const read = this.#read(answer);
-    if (!read) return NOT_OURS;
+    if (!read) return (await this.#otherwise?.(answer)) ?? NOT_OURS;
     const asked = await this.#book.read(read.id);
     if (!asked) return { taken: true, reply: REPLIES.closed, clearButtons: true };
     if (!isAskedOf(asked, answer)) return { taken: true, reply: REPLIES.notYours };
@@ -224,7 +236,8 @@ export class AnswerDesk {
     return reply;
   }
 
-  async #soon(work: Promise<string | undefined>): Promise<string | undefined> {
+  /** What comes of it, if it comes while somebody waits for our word. */
+  async #soon<Result>(work: Promise<Result>): Promise<Result | undefined> {
     const { promise: enough, resolve } = Promise.withResolvers<undefined>();
     const timer = this.#parts.clock.after(REPLY_WITHIN_MS, () => resolve(undefined));
     try {
@@ -234,8 +247,14 @@ export class AnswerDesk {
     }
   }
 
+  #sweep(): void {
+    this.#sweeping ??= this.#track(this.#sweepAll()).finally(() => {
+      this.#sweeping = undefined;
+    });
+  }
+
   /** Closes, carries out and forgets what is due. Never rejects: what fails is due again. */
-  async #sweep(): Promise<void> {
+  async #sweepAll(): Promise<void> {
     const nowMs = this.#parts.clock.now();
     try {
       for (const id of this.#book.expired(nowMs)) await this.#book.change(id, (now) => expireQuestion(now, nowMs));

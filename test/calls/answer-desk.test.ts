@@ -208,8 +208,11 @@ describe("answers", () => {
   test("the clock closes a question that nobody answers", async () => {
     const { clock, start, question } = await bench();
     const { id } = await (await start()).ask(order);
-    clock.pass(HOUR + 60_000);
-    await vi.waitFor(async () => expect((await question(id))?.state).toBe("expired"));
+    clock.pass(HOUR);
+    await vi.waitFor(async () => {
+      clock.pass(60_000);
+      expect((await question(id))?.state).toBe("expired");
+    });
   });
 
   test("nobody else answers it, neither by button nor by reply, and it stays open", async () => {
@@ -238,6 +241,37 @@ describe("answers", () => {
     expect(await tell("text", "hello agent", "m99")).toEqual({ taken: false });
     expect(await tell("text", "/status", "m1")).toEqual({ taken: false });
     expect(await tell("text", "  ", "m1")).toEqual({ taken: false });
+  });
+
+  test("what is not ours goes on to who takes the rest", async () => {
+    const { channel, store, clock } = await bench();
+    const desk = new AnswerDesk({ host: channel.host(), store, clock });
+    const rest: string[] = [];
+    desk.otherwise(async ({ value }) => {
+      rest.push(value);
+      if (value === "bad") throw new Error("no such thing");
+      return { taken: true, reply: "Done." };
+    });
+    await desk.start();
+    await desk.ask(order);
+    await channel.press("Yes");
+    const tell = (value: string) => channel.tell({ channel: "telegram", from: "555", how: "button", value });
+    expect(await tell("cb:1")).toEqual({ taken: true, reply: "Done." });
+    expect(await tell("bad")).toEqual({ taken: false });
+    expect(rest).toEqual(["cb:1", "bad"]);
+    await desk.stop();
+  });
+
+  test("a reply that comes before the channel has named the message waits for that", async () => {
+    const { channel, start } = await bench();
+    const desk = await start();
+    const id = desk.newId();
+    const waiting = desk.waitFor(id, 60_000, never);
+    const asked = desk.ask({ ...order, id });
+    await channel.message(1);
+    expect(await channel.reply("no")).toMatchObject({ reply: "Thank you." });
+    expect(await waiting).toMatchObject({ answer: "No", by: "text" });
+    await asked;
   });
 
   test("words that are no button leave a question of buttons open", async () => {
