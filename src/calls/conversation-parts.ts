@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { VoiceEvents } from "../core/events.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Account } from "./account.ts";
+import type { AskAgent } from "./agent-brain.ts";
 import type { OpenSession } from "./engine-line-opening.ts";
 import type { CallJournal } from "./journal.ts";
 import type { Leave } from "./leaving.ts";
@@ -22,6 +23,8 @@ export interface ConversationParts {
   readonly emit: Emit;
   /** Opens a session that goes on from what was heard: one for each engine of the account, best first. */
   readonly openers: readonly OpenSession[];
+  /** Has the agent itself take the caller's turns; absent when the model thinks. */
+  readonly askAgent?: AskAgent;
   /** The media connection is over. */
   readonly onMediaClosed: (how: "stopped" | "lost") => void;
   /** The conversation cannot go on. */

@@ -2,10 +2,12 @@ import type { MediaLeg } from "../carriers/carrier.ts";
 import { callerNumber, summarise } from "../core/call.ts";
 import type { VoiceError } from "../core/errors.ts";
 import type { EndReason } from "../core/events.ts";
-import type { EnginePatch, ResponseCause } from "../engines/engine.ts";
+import type { EnginePatch, ResponseCause, ResponseOrder } from "../engines/engine.ts";
+import { AgentBrain } from "./agent-brain.ts";
 import type { ClipName } from "./clips.ts";
 import type { ConversationParts } from "./conversation-parts.ts";
 import { EngineLine } from "./engine-line.ts";
+import { noteEngine } from "./engine-notes.ts";
 import { Floor } from "./floor.ts";
 import { KeyCollector, type KeyEntry, type KeyRequest, keyNote } from "./key-collector.ts";
 import { KeyTones } from "./key-tones.ts";
@@ -37,6 +39,7 @@ export class Conversation {
   readonly #keys: KeyCollector;
   readonly #tones = new KeyTones((audio) => this.#play(audio, ""));
   readonly #tools: RunningTools;
+  readonly #brain: AgentBrain | undefined;
   readonly #over = new AbortController();
   /** The model, once it is there; it stays the same over all its sessions. */
   #session: EngineLine | undefined;
@@ -66,6 +69,7 @@ export class Conversation {
       onTick: (nowMs) => this.#tick(nowMs),
     });
     this.#turns = this.#makeTurns();
+    this.#brain = this.#makeBrain();
     const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
     this.#tools = new RunningTools({ ...parts, facts, signal: this.#over.signal });
     // Sounds of ours are no words of the model's: told late, they would stand behind the question that it answers.
@@ -79,7 +83,10 @@ export class Conversation {
       idle: { promptMs: limits.idlePromptSeconds * 1000, endMs: limits.idleEndSeconds * 1000 },
       commands: {
         play: ({ audio, text }) => this.#play(audio, text),
-        abortTools: () => this.#tools.abort(),
+        abortTools: () => {
+          this.#tools.abort();
+          this.#brain?.stop();
+        },
         askIfThere: () => this.#askIfThere(),
         leave: (reason, said) => this.#leave(reason, said),
       },
@@ -152,6 +159,7 @@ export class Conversation {
   close(): { longestSilenceMs: number } {
     this.#over.abort(new Error("The call is over."));
     this.#keys.close();
+    this.#brain?.stop();
     this.#leaving.stop();
     const endedAtMs = this.#bridge.legClosedAtMs ?? this.#parts.clock.now();
     const longestSilenceMs = this.#answeredAtMs === undefined ? 0 : this.#bridge.silence.longestMs(endedAtMs);
@@ -175,7 +183,8 @@ export class Conversation {
   }
 
   #hearEngine(session: EngineLine): void {
-    const { journal, emit, clock } = this.#parts;
+    const { clock } = this.#parts;
+    noteEngine(session, this.#parts);
     session.on("audio", ({ itemId, audio }) => {
       this.#waiting.answerCame(clock.now());
       this.#bridge.fromAgent(itemId, audio);
@@ -199,35 +208,26 @@ export class Conversation {
       this.#turns.turnCommitted(itemId, this.#bridge.heardUntilMs);
     });
     session.on("callerWordsFailed", ({ itemId }) => {
+      this.#brain?.words(itemId, "");
       this.#scribe.written(itemId);
       this.#turns.callerWordsFailed(itemId, this.#bridge.heardUntilMs);
     });
     session.on("callerWords", ({ itemId, text, final }) => {
       if (text.trim() !== "") this.#waiting.sign(clock.now());
+      if (final) this.#brain?.words(itemId, text);
       this.#scribe.callerWords(itemId, text, final);
       this.#turns.callerWords(itemId, text, final, this.#bridge.heardUntilMs);
     });
-    session.on("responseStarted", ({ responseId, cause }) => {
-      journal.note({ type: "response.started", responseId, cause });
-    });
-    session.on("responseEnded", ({ responseId, status, usage }) => {
-      journal.note({ type: "response.ended", responseId, status, ...(usage && { usage }) });
+    session.on("responseEnded", ({ status }) => {
       this.#bridge.agentDone();
       // One that was stopped may end after the next was ordered.
       if (status === "completed" || status === "incomplete") this.#waiting.answerCame(clock.now());
-      const { costUsd } = this.#summary();
-      if (usage && costUsd !== undefined) emit("costChanged", costUsd, this.#summary());
     });
     session.on("toolCalled", (call) => void this.#tool(session, call));
-    session.on("fault", (error) => journal.note({ type: "fault.noted", code: error.code, message: error.message }));
-    session.on("lost", ({ error }) => {
-      this.#waiting.engineAway(clock.now());
-      journal.note({ type: "engine.closed", reason: error.message });
-    });
+    session.on("lost", () => this.#waiting.engineAway(clock.now()));
     session.on("restored", ({ sessionId, model }) => this.#opened(sessionId, model));
     session.on("rolledOver", ({ sessionId, model }) => this.#opened(sessionId, model));
-    session.on("closed", ({ reason, error }) => {
-      journal.note({ type: "engine.closed", reason });
+    session.on("closed", ({ error }) => {
       if (error && !this.#over.signal.aborted) this.#leave("engine_error", this.#apologise(), error);
     });
   }
@@ -245,7 +245,7 @@ export class Conversation {
         this.#waiting.turnEnded(now());
         this.#session?.commitTurn();
       },
-      answer: () => this.#answer(),
+      answer: (itemId) => this.#answer(itemId),
       callerStarted: (spokeFromMs) => {
         silence.callerStarted(spokeFromMs, now());
         journal.note({ type: "speech.started", speaker: "caller" });
@@ -302,15 +302,24 @@ export class Conversation {
   }
 
   /** The caller's turn is over. A caller who speaks before they were greeted is answered by the greeting. */
-  #answer(): void {
+  #answer(itemId: string): void {
     if (!this.#bridge.hasLeg) return;
     if (this.#greeting === "due") this.#greet();
+    else if (this.#greeting === "given" && this.#brain) this.#brain.answer(itemId);
     else if (this.#greeting === "given") this.#respond("turn");
+  }
+
+  /** Who takes the turns when it is not the model. */
+  #makeBrain(): AgentBrain | undefined {
+    const { askAgent: ask, clock, logger, journal } = this.#parts;
+    const respond = (order: ResponseOrder) => this.#session?.respond(order);
+    return ask && new AgentBrain({ ask, clock, logger, respond, callId: journal.call.id, waiting: this.#waiting });
   }
 
   /** The caller speaks: the agent falls silent, and the model learns what of its words was heard. */
   #interrupt(): void {
     const session = this.#session;
+    this.#brain?.stop();
     session?.stop();
     this.#waiting.answerCame(this.#parts.clock.now());
     const onlyKeys = !this.#agentTalks && this.#bridge.sounds((itemId) => this.#tones.has(itemId));

@@ -14,3 +14,7 @@ export const PHRASES = {
 /** Has the model ask a caller who says nothing whether they are there. */
 export const ASK_IF_THERE =
   "The caller has said nothing for a while. Ask in one short sentence, in the language of the conversation, whether they are still there.";
+
+/** Has the model say that whoever thinks for it has not answered. */
+export const NO_ANSWER =
+  "Say in one short sentence, in the language of the conversation, that you are sorry, you could not get an answer, and that they may try again.";

@@ -52,8 +52,11 @@ export interface EnginePatch {
   readonly tools?: readonly EngineTool[];
 }
 
-/** Why the engine is asked to speak; one response is made for each. */
-export type ResponseCause = "greeting" | "say" | "turn" | "tool" | "idle";
+/**
+ * Why the engine is asked to speak; one response is made for each. `say` is said in any case, a `reply` of somebody else
+ * who thinks is dropped when the caller interrupts.
+ */
+export type ResponseCause = "greeting" | "say" | "reply" | "turn" | "tool" | "idle";
 
 /** A response to be made. */
 export interface ResponseOrder {

@@ -55,7 +55,7 @@ export function toWireResponse(
   { cause, instructions, text }: ResponseOrder,
   orderId: string,
 ): RealtimeResponseCreateParams {
-  const verbatim = cause === "greeting" || cause === "say";
+  const verbatim = cause === "greeting" || cause === "say" || cause === "reply";
   const asked = text === undefined ? instructions : sayExactly(text);
   return {
     metadata: { order: orderId },

@@ -3,7 +3,7 @@ import { Clips } from "../calls/clips.ts";
 import { createCarrier } from "../carriers/index.ts";
 import { type AccountConfig, type ParsedAccount, requireSecret } from "../config.ts";
 import type { Clock } from "../core/clock.ts";
-import { AccountUnavailableError, SecretMissingError, VoiceError } from "../core/errors.ts";
+import { AccountUnavailableError, ConfigError, SecretMissingError, VoiceError } from "../core/errors.ts";
 import { createEngine } from "../engines/index.ts";
 import type { AccountStatus } from "../http/doors.ts";
 
@@ -87,6 +87,12 @@ export class AccountBook {
 
   #open(id: string, config: AccountConfig): Account {
     const path = `accounts.${id}`;
+    if (config.brain === "agent" && config.turns === "server") {
+      throw new ConfigError(
+        `${path}.turns`,
+        "must be `ours` where `brain` is `agent`: the model would answer by itself",
+      );
+    }
     const numbers = [config.number, ...config.moreNumbers];
     requireSecret(config.carrier.authToken, `${path}.carrier.authToken`);
     const { webhookSecret, fallbackModels, ...engine } = config.engine;
