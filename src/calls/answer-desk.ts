@@ -32,8 +32,9 @@ export interface AnswerDeskParts {
 
 /** How often it is looked for questions whose time is over. */
 const SWEEP_EVERY_MS = 60_000;
-/** The host waits for our word on each answer, and whoever pressed waits for it: what takes longer goes on without them. */
-const REPLY_WITHIN_MS = 3_000;
+/** The host holds up a chat until we say what becomes of an answer, 2 s at most: what takes longer goes on without that. */
+const CARRIED_OUT_WITHIN_MS = 1_200;
+const NAMED_WITHIN_MS = 500;
 
 const REPLIES = {
   answered: "Thank you.",
@@ -176,7 +177,8 @@ export class AnswerDesk {
 
   async #take(answer: ChannelAnswer): Promise<AnswerVerdict> {
     await this.#loaded;
-    if (answer.inReplyTo !== undefined && answer.how === "text") await this.#soon(Promise.allSettled(this.#sending));
+    if (answer.inReplyTo !== undefined && answer.how === "text")
+      await this.#soon(NAMED_WITHIN_MS, Promise.allSettled(this.#sending));
     const read = this.#read(answer);
     if (!read) return (await this.#otherwise?.(answer)) ?? NOT_OURS;
     const asked = await this.#book.read(read.id);
@@ -208,7 +210,7 @@ export class AnswerDesk {
       return decided.result === "answered" ? decided.question : expireQuestion(now, this.#parts.clock.now());
     });
     if (!isAnswered(question) || question.done) return decision;
-    const reply = await this.#soon(this.#follow(question));
+    const reply = await this.#soon(CARRIED_OUT_WITHIN_MS, this.#follow(question));
     return { ...decision, ...(decision.result === "answered" && reply !== undefined && { reply }) };
   }
 
@@ -237,9 +239,9 @@ export class AnswerDesk {
   }
 
   /** What comes of it, if it comes while somebody waits for our word. */
-  async #soon<Result>(work: Promise<Result>): Promise<Result | undefined> {
+  async #soon<Result>(limitMs: number, work: Promise<Result>): Promise<Result | undefined> {
     const { promise: enough, resolve } = Promise.withResolvers<undefined>();
-    const timer = this.#parts.clock.after(REPLY_WITHIN_MS, () => resolve(undefined));
+    const timer = this.#parts.clock.after(limitMs, () => resolve(undefined));
     try {
       return await Promise.race([work, enough]);
     } finally {

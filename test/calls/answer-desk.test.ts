@@ -359,7 +359,7 @@ describe("what may go wrong", () => {
     const { id } = await (await start({ ask })).ask(order);
     const pressed = channel.press("Yes");
     await started.promise;
-    clock.pass(3_000);
+    clock.pass(1_200);
     expect(await pressed).toEqual({ taken: true, reply: "Thank you.", clearButtons: true });
     expect(await question(id)).toMatchObject({ done: false });
     resolve("Called.");
