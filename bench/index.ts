@@ -5,6 +5,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { capacityJson, capacityText, measureCapacity } from "./capacity.ts";
+import { contextJson, contextText, measureContext, TEN_YEARS } from "./context.ts";
 import { whyNotPinned } from "./cores.ts";
 import { leakText, measureLeak } from "./leak.ts";
 import { type Bench, measure } from "./measure.ts";
@@ -34,6 +35,10 @@ async function main(options: Options): Promise<void> {
   try {
     if (!options.source) say("building the plugin");
     const pluginModule = options.source ? SOURCE : await buildPlugin(join(workDir, "dist"));
+    if (options.command === "context") {
+      const report = await measureContext(TEN_YEARS, { workDir, pluginModule, say });
+      return print(options, contextText(report), contextJson(report));
+    }
     const generator = await startGenerator();
     try {
       await run(options, { generator, workDir, pluginModule, say }, unpinned === undefined);

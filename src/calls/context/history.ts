@@ -1,22 +1,22 @@
 import type { CallSummary } from "../../core/call.ts";
 import type { CallOutcome } from "../../core/events.ts";
-import { dayOf, lengthOf, timeOf } from "./days.ts";
+import { lengthOf } from "./days.ts";
+import type { Moments } from "./moments.ts";
 import { quoteLine } from "./quote.ts";
 
 /** An earlier call, and what it came to. */
 export interface PastCall extends CallSummary {
-  readonly outcome?: CallOutcome;
+  readonly outcome?: Pick<CallOutcome, "summary" | "outcome">;
 }
 
 /** How much of an earlier call may be told: when it was and how it ended, or what it was about as well. */
 export type Detail = "facts" | "purpose" | "summary";
 
 /** One earlier call with this person as one line of data; the words in it are quoted. */
-export function historyLine(call: PastCall, timeZone: string, detail: Detail = "purpose"): string {
-  const when = `${dayOf(call.createdAtMs, timeZone)} ${timeOf(call.createdAtMs, timeZone)}`;
+export function historyLine(call: PastCall, moments: Moments, detail: Detail): string {
   const who = call.direction === "inbound" ? "they rang" : "you rang them";
   const words = [detail === "facts" ? "" : purpose(call), detail === "summary" ? outcome(call) : ""];
-  return `- ${[when, who, ending(call), ...words].filter(Boolean).join(", ")}`;
+  return `- ${[moments.minute(call.createdAtMs), who, ending(call), ...words].filter(Boolean).join(", ")}`;
 }
 
 // --- Internal helpers ---

@@ -59,11 +59,21 @@ async function write(workspaceDir: string, day: string, mark: string, block: str
 }
 
 async function appendOnce(file: FileHandle, mark: string, block: string): Promise<void> {
-  const text = (await file.readFile()).toString("utf8");
-  if (text.split(/\r?\n/).includes(mark)) return;
+  const there = await file.readFile();
+  const text = there.toString("utf8");
   const gap = text === "" ? "" : text.endsWith("\n") ? "\n" : "\n\n";
-  await file.appendFile(gap + block);
+  const isThere = text.split(/\r?\n/).includes(mark);
+  const missing = isThere ? restOf(there, mark, Buffer.from(block)) : Buffer.from(gap + block);
+  if (missing.length === 0) return;
+  await file.appendFile(missing);
   await file.sync();
+}
+
+/** What is missing of a block that a full disk or a loss of power cut off at the file's end; usually nothing. */
+function restOf(there: Buffer, mark: string, block: Buffer): Buffer {
+  const begun = there.subarray(there.lastIndexOf(mark));
+  const isCutOff = begun.length < block.length && block.subarray(0, begun.length).equals(begun);
+  return isCutOff ? block.subarray(begun.length) : Buffer.alloc(0);
 }
 
 function outside(name: string): HostError {

@@ -1,9 +1,9 @@
 import type { Trust } from "../../core/events.ts";
 import { mayKnow } from "../../core/trust.ts";
 import type { SessionTurn } from "../../hosts/host.ts";
-import { dayOf, timeOf } from "./days.ts";
 import type { Source } from "./fill.ts";
 import { historyLine, type PastCall } from "./history.ts";
+import { type Moments, momentsIn } from "./moments.ts";
 import { quoteLine } from "./quote.ts";
 import { tame } from "./tokenizer.ts";
 
@@ -32,7 +32,7 @@ export interface OpenPromise {
   readonly callId: string;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
-  /** Whether it was said on a call of the owner, verified by more than the number. */
+  /** Whether the owner spoke, verified by more than the number. Unless told, the call in the history says it. */
   readonly verified?: boolean;
 }
 
@@ -59,15 +59,14 @@ const MOST = { facts: 20, promises: 10, turns: 20 };
  */
 export function recordSources(request: RecordsRequest): { readonly caller: Source[]; readonly turns: Source[] } {
   const { history, memory } = mayKnow(request.trust);
-  return {
-    caller: history ? [profileSource(request), historySource(request), promiseSource(request)].flat() : [],
-    turns: memory ? turnSource(request) : [],
-  };
+  const moments = momentsIn(request.timeZone);
+  const own = () => [profileSource(request, moments), historySource(request, moments), promiseSource(request, moments)];
+  return { caller: history ? own().flat() : [], turns: memory ? turnSource(request, moments) : [] };
 }
 
 // --- Internal helpers ---
 
-function profileSource({ profile, trust, timeZone }: RecordsRequest): Source[] {
+function profileSource({ profile, trust }: RecordsRequest, moments: Moments): Source[] {
   const { name, facts = [] } = profile ?? {};
   const named = name === undefined ? [] : [`- the name they go by: "${quoteLine(name, 80)}"`];
   const told = newest(
@@ -75,7 +74,7 @@ function profileSource({ profile, trust, timeZone }: RecordsRequest): Source[] {
     MOST.facts,
   ).map(({ text, atMs, verified }) => {
     const who = verified ? "your owner, verified," : "the caller";
-    return `- ${who} said on ${dayOf(atMs, timeZone)}: "${quoteLine(text, 300)}"`;
+    return `- ${who} said on ${moments.day(atMs)}: "${quoteLine(text, 300)}"`;
   });
   return listed(
     "profile",
@@ -85,35 +84,37 @@ function profileSource({ profile, trust, timeZone }: RecordsRequest): Source[] {
   );
 }
 
-function historySource({ history, trust, timeZone }: RecordsRequest): Source[] {
+function historySource({ history, trust }: RecordsRequest, moments: Moments): Source[] {
   const lines = history.map((call, index) => {
-    if (call.trust === "owner" && trust !== "owner") return historyLine(call, timeZone, "facts");
-    return historyLine(call, timeZone, index < SUMMARIES ? "summary" : "purpose");
+    if (call.trust === "owner" && trust !== "owner") return historyLine(call, moments, "facts");
+    return historyLine(call, moments, index < SUMMARIES ? "summary" : "purpose");
   });
   return listed("history", "# Earlier calls with this person", lines, 0.12);
 }
 
-function promiseSource({ promises = [], history, trust, timeZone }: RecordsRequest): Source[] {
-  const owners = new Set(history.filter((call) => call.trust === "owner").map(({ callId }) => callId));
+function promiseSource({ promises = [], history, trust }: RecordsRequest, moments: Moments): Source[] {
+  const trusts = new Map(history.map((call) => [call.callId, call.trust]));
+  /** Of a call that is not at hand nobody knows whose words they were. */
+  const ofOwner = ({ callId, verified }: OpenPromise) => verified ?? (trusts.get(callId) ?? "owner") === "owner";
   const lines = newest(
-    promises.filter(({ callId, verified }) => trust === "owner" || !(verified || owners.has(callId))),
+    promises.filter((promise) => trust === "owner" || !ofOwner(promise)),
     MOST.promises,
   ).map(({ by, what, due, atMs }) => {
     const who = by === "agent" ? "you" : "the caller";
     const when = due === undefined ? "" : `, due: "${quoteLine(due, 80)}"`;
-    return `- ${who} promised on ${dayOf(atMs, timeZone)}: "${quoteLine(what, 300)}"${when}`;
+    return `- ${who} promised on ${moments.day(atMs)}: "${quoteLine(what, 300)}"${when}`;
   });
   return listed("promises", "# Open promises and tasks of earlier calls", lines, 0.08);
 }
 
 /** The newest comes first, because what does not fit is cut from the end. */
-function turnSource({ recentTurns = [], timeZone }: RecordsRequest): Source[] {
+function turnSource({ recentTurns = [] }: RecordsRequest, moments: Moments): Source[] {
   const lines = recentTurns
     .filter(({ text }) => text.trim() !== "")
     .slice(-MOST.turns)
     .reverse()
     .map(({ role, text, atMs }) => {
-      const when = atMs === 0 ? "" : `${dayOf(atMs, timeZone)} ${timeOf(atMs, timeZone)} `;
+      const when = atMs === 0 ? "" : `${moments.minute(atMs)} `;
       return `- ${when}${role === "person" ? "they" : "you"} said: "${quoteLine(text, 400)}"`;
     });
   return listed("recent turns", "# Said lately in your other conversations with them, newest first", lines, 0.12);
