@@ -3,7 +3,7 @@ import { sleep } from "../../core/clock.ts";
 import { HostError } from "../../core/errors.ts";
 import type { ChannelAddress, OutgoingMessage } from "../../hosts/host.ts";
 import { cardButtons, cardText } from "./card.ts";
-import { isTooLate, type PostCallParts, tried, wasAnswered } from "./step.ts";
+import { type PostCallParts, tried, wasAnswered } from "./step.ts";
 import { noticeText, wakeText } from "./words.ts";
 
 /** A channel that has not taken a message by then is asked again. */
@@ -19,7 +19,6 @@ export async function sendCard(call: Call, parts: PostCallParts): Promise<string
   const { callers, account, host } = parts;
   const owner = cardAddress(call, parts);
   if (owner === undefined) return "none";
-  if (isTooLate(call, parts)) return "too late";
   const asked = await tried(parts, call, "card", () => callers.asked(call));
   const buttons = host.capabilities.buttons ? cardButtons(call) : [];
   const text = cardText(call, asked, account.timeZone);
@@ -35,7 +34,6 @@ export async function sendNotices(call: Call, parts: PostCallParts): Promise<str
   const { host, account } = parts;
   if (!account.afterCall.notifyLinked || !host.capabilities.send) return "none";
   if (!wasAnswered(call) || call.trust === "stranger") return "none";
-  if (isTooLate(call, parts)) return "too late";
   const ref = {
     accountId: call.accountId,
     agentId: account.agentId,
@@ -60,7 +58,6 @@ export async function wakeAgent(call: Call, parts: PostCallParts): Promise<strin
   if (!call.outcome?.needsAction || !account.afterCall.wake || !host.capabilities.wake) return "none";
   if (agentId === undefined || sessionKey === undefined) return "none";
   if (call.trust === "stranger") return "stranger";
-  if (isTooLate(call, parts)) return "too late";
   const entries = await tried(parts, call, "wake", () => store.journal(call.id));
   const recorded = entries.map(({ event }) => event).find(({ type }) => type === "session.recorded");
   if (recorded?.type === "session.recorded" && recorded.how === "withheld") return "withheld";
