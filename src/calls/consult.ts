@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { ConsultRequest, Host } from "../hosts/host.ts";
 import { quoteLine } from "./context/quote.ts";
 import type { ToolContext, VoiceTool } from "./tools.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 /** What a consulted agent may use: a number alone proves nothing, so that only a verified owner's may do anything. */
 const CONSULT_TOOLS = { stranger: "none", known: "none", owner: "owner" } as const;
@@ -181,16 +182,6 @@ function requestOf({ request }: Readonly<Record<string, unknown>>): string {
   if (typeof request !== "string" || request.trim() === "") throw new Error("request: must say what to find out.");
   if (request.length > MAX_REQUEST) throw new Error(`request: is longer than ${MAX_REQUEST} characters.`);
   return request;
-}
-
-/** A host that does not listen to its signal holds nobody up. */
-function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }
 
 function later(canSend: boolean): string {
