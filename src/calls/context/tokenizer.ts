@@ -49,9 +49,10 @@ export function remembering(count: Tokenizer["count"], maxCharacters: number): T
  * (32,000 equal letters take more than a second), so that runs which no prose has are broken by a space.
  */
 export function tame(text: string): string {
-  return text
+  const plain = text
     .toWellFormed()
     .replace(/\s{100,}/g, "\n\n")
-    .replace(/[\p{L}\p{M}]{300}|[^\s\p{L}\p{N}]{300}/gu, "$& ")
     .replaceAll("<|", "‹|");
+  // Compiling the classes of all letters takes 10 ms, which the first call need not wait for prose.
+  return /\S{300}/.test(plain) ? plain.replace(/[\p{L}\p{M}]{300}|[^\s\p{L}\p{N}]{300}/gu, "$& ") : plain;
 }
