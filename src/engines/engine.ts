@@ -18,10 +18,23 @@ export interface EngineTool {
   readonly parameters: Readonly<Record<string, unknown>>;
 }
 
+/** A server of tools (Model Context Protocol) that the engine calls by itself, without us. */
+export interface McpServer {
+  /** What the model calls it. */
+  readonly label: string;
+  readonly url: string;
+  /** An access token for it, without a scheme. It is written nowhere. */
+  readonly authorization?: string;
+  /** Names of the tools that may be used; absent: all. */
+  readonly allowedTools?: readonly string[];
+}
+
 /** What a session is opened with. */
 export interface EngineConfig {
   readonly instructions: string;
   readonly tools: readonly EngineTool[];
+  /** None unless told. */
+  readonly mcpServers?: readonly McpServer[];
   /** `ours`: the engine reports speech and waits to be asked. `server`: it answers and stops by itself. */
   readonly turns: "ours" | "server";
   /** BCP 47 language that the caller probably speaks, for transcription. */
@@ -50,6 +63,7 @@ export interface EngineToolRun {
 export interface EnginePatch {
   readonly instructions?: string;
   readonly tools?: readonly EngineTool[];
+  readonly mcpServers?: readonly McpServer[];
 }
 
 /**

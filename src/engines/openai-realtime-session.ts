@@ -9,7 +9,17 @@ import type { WebSocket } from "ws";
 import { mulawMs } from "../audio/g711.ts";
 import type { Clock } from "../core/clock.ts";
 import { EngineUnreachableError, type VoiceError } from "../core/errors.ts";
-import type { EngineEvents, EngineFact, EnginePatch, EngineSession, PendingResponse, ResponseOrder } from "./engine.ts";
+import type {
+  EngineConfig,
+  EngineEvents,
+  EngineFact,
+  EnginePatch,
+  EngineSession,
+  EngineTool,
+  McpServer,
+  PendingResponse,
+  ResponseOrder,
+} from "./engine.ts";
 import { scanAudioDelta, writeAppend } from "./openai-bytes.ts";
 import { isAccountRefused, isCrossing, refusal, responseFailure } from "./openai-errors.ts";
 import {
@@ -19,7 +29,7 @@ import {
   toUsage,
   toWireItems,
   toWireResponse,
-  toWireTool,
+  toWireTools,
 } from "./openai-realtime-wire.ts";
 import { ResponseSequencer } from "./response-sequencer.ts";
 
@@ -42,6 +52,8 @@ export class OpenAIRealtimeSession implements EngineSession {
   readonly #agentWords = new Map<string, string>();
   readonly #callerWords = new Map<string, string>();
   readonly #openTools = new Set<string>();
+  #tools: readonly EngineTool[] = [];
+  #mcpServers: readonly McpServer[] = [];
   #id = "";
   #isStalled = false;
   #count = 0;
@@ -78,11 +90,13 @@ export class OpenAIRealtimeSession implements EngineSession {
    * Sends the configuration once the engine greets, and what the session is to know once that is accepted.
    * @throws EngineRefusedError
    */
-  async configure(config: RealtimeSessionCreateRequest, history: readonly EngineFact[]): Promise<void> {
+  async configure(config: RealtimeSessionCreateRequest, asked: EngineConfig): Promise<void> {
+    this.#tools = asked.tools;
+    this.#mcpServers = asked.mcpServers ?? [];
     await new Promise<void>((resolve, reject) => {
       this.#opening = { config, resolve, reject };
     });
-    this.remember(history);
+    this.remember(asked.history ?? []);
   }
 
   on<Name extends keyof EngineEvents>(event: Name, listener: (...payload: EngineEvents[Name]) => void): void {
@@ -152,13 +166,16 @@ export class OpenAIRealtimeSession implements EngineSession {
   }
 
   update(patch: EnginePatch): void {
+    // Both are one list on the wire: a change of one names the other again.
+    this.#tools = patch.tools ?? this.#tools;
+    this.#mcpServers = patch.mcpServers ?? this.#mcpServers;
     // Audio is left out on purpose: naming it without its format would reset µ-law.
     this.#send({
       type: "session.update",
       session: {
         type: "realtime",
         ...(patch.instructions !== undefined && { instructions: patch.instructions }),
-        ...(patch.tools && { tools: patch.tools.map(toWireTool) }),
+        ...((patch.tools || patch.mcpServers) && { tools: toWireTools(this.#tools, this.#mcpServers) }),
       },
     });
   }
@@ -251,6 +268,13 @@ export class OpenAIRealtimeSession implements EngineSession {
         return;
       case "response.done":
         this.#done(event);
+        return;
+      case "mcp_list_tools.failed":
+      case "response.mcp_call.failed":
+        this.#events.emit("noted", {
+          code: event.type,
+          message: "A server of tools failed; the model goes on without.",
+        });
         return;
       case "error":
         this.#failed(event.error);

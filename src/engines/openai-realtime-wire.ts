@@ -7,7 +7,7 @@ import type {
   ResponseDoneEvent,
 } from "openai/resources/realtime/realtime";
 import type { Usage } from "../core/events.ts";
-import type { EngineConfig, EngineFact, EngineTool, ResponseOrder } from "./engine.ts";
+import type { EngineConfig, EngineFact, EngineTool, McpServer, ResponseOrder } from "./engine.ts";
 import type { OpenAIRealtimeOptions } from "./openai-realtime.ts";
 
 /** The session object that a call is opened with (OpenAI Realtime GA, `session.update`). */
@@ -20,7 +20,7 @@ export function sessionConfig(options: OpenAIRealtimeOptions, config: EngineConf
     model: options.model,
     output_modalities: ["audio"],
     instructions: config.instructions,
-    tools: config.tools.map(toWireTool),
+    tools: toWireTools(config.tools, config.mcpServers ?? []),
     tool_choice: "auto",
     audio: {
       input: {
@@ -45,9 +45,19 @@ export function sessionConfig(options: OpenAIRealtimeOptions, config: EngineConf
   };
 }
 
-/** A tool as the session takes it. */
-export function toWireTool(tool: EngineTool) {
-  return { type: "function" as const, name: tool.name, description: tool.description, parameters: tool.parameters };
+/** The tools as the session takes them: ours, and the servers that it calls by itself. Nobody on a call can approve. */
+export function toWireTools(tools: readonly EngineTool[], mcpServers: readonly McpServer[]) {
+  return [
+    ...tools.map(({ name, description, parameters }) => ({ type: "function" as const, name, description, parameters })),
+    ...mcpServers.map(({ label, url, authorization, allowedTools }) => ({
+      type: "mcp" as const,
+      server_label: label,
+      server_url: url,
+      ...(authorization !== undefined && { authorization }),
+      ...(allowedTools && { allowed_tools: [...allowedTools] }),
+      require_approval: "never" as const,
+    })),
+  ];
 }
 
 /** What `response.create` asks for; its label comes back in `response.created`. */

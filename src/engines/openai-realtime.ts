@@ -82,7 +82,7 @@ async function open(options: OpenAIRealtimeOptions, config: EngineConfig, signal
   });
   socket.on("close", (code) => fail(unreachable(url, new Error(`closed with code ${code}`))));
   try {
-    await Promise.race([failure, session.configure(sessionConfig(options, config), config.history ?? [])]);
+    await Promise.race([failure, session.configure(sessionConfig(options, config), config)]);
     return session;
   } catch (error) {
     discard(socket);

@@ -135,6 +135,57 @@ describe("the session that is asked for", () => {
     session.close();
   });
 
+  const NOTES = { type: "mcp", server_label: "notes", server_url: "https://notes.example/mcp" } as const;
+  const functions = [{ type: "function", ...tool }];
+
+  test("names servers of tools, whose calls nobody has to approve", async () => {
+    const { far, session } = await talk({
+      mcpServers: [
+        { label: "notes", url: NOTES.server_url, authorization: "t0ken", allowedTools: ["search"] },
+        { label: "shop", url: "https://shop.example/mcp" },
+      ],
+    });
+    expect(far.config.tools).toEqual([
+      ...functions,
+      { ...NOTES, authorization: "t0ken", allowed_tools: ["search"], require_approval: "never" },
+      { type: "mcp", server_label: "shop", server_url: "https://shop.example/mcp", require_approval: "never" },
+    ]);
+    session.close();
+  });
+
+  test("keeps its servers when the functions change, and its functions when the servers do", async () => {
+    const { far, session } = await talk({ mcpServers: [{ label: "notes", url: NOTES.server_url }] });
+    const server = { ...NOTES, require_approval: "never" };
+    session.update({ tools: [] });
+    await far.untilReceived(() => received(far, "session.update").length === 2);
+    expect(far.config.tools).toEqual([server]);
+    session.update({ tools: [tool] });
+    session.update({ mcpServers: [] });
+    await far.untilReceived(() => received(far, "session.update").length === 4);
+    expect(received(far, "session.update")[2]?.["session"]).toEqual({
+      type: "realtime",
+      tools: [...functions, server],
+    });
+    expect(far.config.tools).toEqual(functions);
+    session.close();
+  });
+
+  test.each([
+    { type: "mcp_list_tools.failed", item_id: "mcpl_1" },
+    { type: "response.mcp_call.failed", item_id: "mcp_1", output_index: 0 },
+  ])("a server of tools that fails is noted and is no fault: $type", async (event) => {
+    const { far, session } = await talk();
+    const faults = heard(session, "fault");
+    const noted = next(session, "noted");
+    far.push({ type: "mcp_list_tools.in_progress", item_id: "mcpl_1" });
+    far.push({ type: "response.mcp_call.in_progress", item_id: "mcp_1", output_index: 0 });
+    far.push({ type: "response.mcp_call.completed", item_id: "mcp_1", output_index: 0 });
+    far.push(event);
+    expect(await noted).toMatchObject({ code: event.type });
+    expect(faults).toEqual([]);
+    session.close();
+  });
+
   test("is changed later without a word about audio, and only in what the change names", async () => {
     const { far, session } = await talk();
     session.update({ instructions: "Be kind." });

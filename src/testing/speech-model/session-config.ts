@@ -133,6 +133,10 @@ const SESSION_KEYS = [
   ...["type", "model", "output_modalities", "instructions", "max_output_tokens", "parallel_tool_calls", "reasoning"],
   ...["tool_choice", "tools", "tracing", "prompt", "include", "truncation", "audio"],
 ];
+const MCP_KEYS = [
+  ...["type", "server_label", "server_url", "tunnel_id", "connector_id", "authorization", "headers", "allowed_tools"],
+  ...["require_approval", "server_description", "defer_loading", "allowed_callers"],
+];
 const SERVER_VAD_KEYS = ["threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms"];
 
 function updatedAudio(current: SessionConfig, patch: Json | undefined, rules: UpdateRules): SessionConfig["audio"] {
@@ -190,11 +194,30 @@ function turnDetection(value: Json, param: string, sipAccept = false): TurnDetec
 function checkTool(tool: Json, index: number): void {
   const path = `session.tools[${index}]`;
   const given = objectAt(tool, path);
-  if (stringAt(given["type"], `${path}.type`) !== "function") return;
+  const type = stringAt(given["type"], `${path}.type`);
+  if (type === "mcp") {
+    checkMcpServer(given, path);
+    return;
+  }
+  if (type !== "function") throw invalid(`${path}.type`, "function or mcp");
   onlyKnown(given, ["type", "name", "description", "parameters"], path);
   stringAt(given["name"], `${path}.name`);
   if (given["parameters"] !== undefined && !isObject(given["parameters"]))
     throw invalid(`${path}.parameters`, "an object");
+}
+
+/** A server of tools: it is taken as it is and never called. */
+function checkMcpServer(given: JsonObject, path: string): void {
+  onlyKnown(given, MCP_KEYS, path);
+  stringAt(given["server_label"], `${path}.server_label`);
+  const places = ["server_url", "tunnel_id", "connector_id"].filter((key) => given[key] !== undefined);
+  if (places.length !== 1) throw invalid(path, "exactly one of server_url, tunnel_id and connector_id");
+  const approval = given["require_approval"] ?? "always";
+  if (!isObject(approval) && approval !== "always" && approval !== "never") {
+    throw invalid(`${path}.require_approval`, "always, never or a filter");
+  }
+  const allowed = given["allowed_tools"] ?? [];
+  if (!Array.isArray(allowed) && !isObject(allowed)) throw invalid(`${path}.allowed_tools`, "an array or a filter");
 }
 
 function defined(object: JsonObject): JsonObject {
