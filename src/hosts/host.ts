@@ -228,6 +228,7 @@ export interface Host {
   /**
    * Has the agent take a turn of the call as a message of its own channel. Its words come one by one as they are ready
    * to be spoken; what the host itself has to say (errors, pairing codes) never does. Resolves when the turn is over.
+   * A verified owner talks in the person's session, everybody else where nothing of its other channels is known.
    * @throws HostError the agent failed or refused
    */
   ask(request: TurnRequest, onWords: (words: string) => void, signal: AbortSignal): Promise<void>;

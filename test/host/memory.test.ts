@@ -43,13 +43,12 @@ async function heardAnswers(): Promise<readonly ChannelAnswer[]> {
 
 test("the agent's path is warmed up without a call of the model", async () => {
   const before = world.model.turns.all.length;
-  const { error, ms } = await world.ask("warmUp");
+  const { error } = await world.ask("warmUp");
   expect(error).toBeUndefined();
   expect(world.model.turns.all.length).toBe(before);
   const first = await world.ask("consult", consultation("First?"));
   const second = await world.ask("consult", consultation("Second?"));
   expect([first.value, second.value]).toEqual(["Understood.", "Understood."]);
-  console.log({ warmUpMs: ms, firstConsultMs: first.ms, secondConsultMs: second.ms });
 });
 
 test("case 30: a caller's session is the host's own, by link, by number, and by the account's rule", async () => {
@@ -69,15 +68,13 @@ describe("a message to the owner", () => {
       { label: "Yes", value: "q1:yes" },
       { label: "No", value: "q1:no" },
     ];
-    const { value, ms } = await world.ask("send", TELEGRAM, { text: "Move to 3pm?", buttons });
+    const { value } = await world.ask("send", TELEGRAM, { text: "Move to 3pm?", buttons });
     const message = await world.telegram.sent.first("the question", ({ text }) => text === "Move to 3pm?");
     expect(value).toEqual({ messageId: String(message.messageId) });
     expect(message.buttons.map(({ text }) => text)).toEqual(["Yes", "No"]);
     const turns = world.model.turns.all.length;
-    const pressedAt = performance.now();
     world.telegram.press(ANN_TELEGRAM, message, "Yes");
     await world.telegram.sent.first("what the press led to", ({ text }) => text === "Noted: q1:yes");
-    console.log({ sendMs: ms, pressMs: Math.round(performance.now() - pressedAt) });
     await world.telegram.cleared.first("no more buttons", (id) => id === message.messageId);
     const inReplyTo = String(message.messageId);
     expect(await heardAnswers()).toEqual([
@@ -90,10 +87,8 @@ describe("a message to the owner", () => {
     await world.ask("send", TELEGRAM, { text: "When shall they come?" });
     const message = await world.telegram.sent.first("the question", ({ text }) => text === "When shall they come?");
     const before = (await heardAnswers()).length;
-    const repliedAt = performance.now();
     world.telegram.write(ANN_TELEGRAM, "At eight, please", message);
     await world.telegram.sent.first("what the reply led to", ({ text }) => text === "Noted: At eight, please");
-    console.log({ replyMs: Math.round(performance.now() - repliedAt) });
     world.model.rule(({ userText }) => (userText.includes("my flight moved") ? { text: "Nine it is." } : undefined));
     world.telegram.write(ANN_TELEGRAM, "my flight moved to 9");
     await world.telegram.sent.first("the agent's word", ({ text }) => text === "Nine it is.");
@@ -125,8 +120,7 @@ describe("a message to the owner", () => {
 
 test("what Ann wrote is known by number: her other channels, and the last turns of her session", async () => {
   expect((await world.ask("linked", ANN)).value).toEqual([TELEGRAM]);
-  const { value, ms } = await world.ask("recentTurns", SESSION, 20);
-  console.log({ recentTurnsMs: ms });
+  const { value } = await world.ask("recentTurns", SESSION, 20);
   expect(value).toContainEqual({ role: "person", text: "my flight moved to 9", atMs: expect.any(Number) });
   expect(value).toContainEqual({ role: "agent", text: "Nine it is.", atMs: expect.any(Number) });
   expect(
@@ -141,8 +135,7 @@ test("the host's text model writes what it is asked to", async () => {
       : undefined,
   );
   const request = { agentId: "main", purpose: "call summary", system: "You sum up calls.", prompt: "Ann rang. …" };
-  const { value, error, ms } = await world.ask("complete", request);
-  console.log({ completeMs: ms });
+  const { value, error } = await world.ask("complete", request);
   expect(error).toBeUndefined();
   expect(value).toBe("Ann rang about her flight.");
 });
@@ -153,8 +146,7 @@ describe("a turn that the agent takes itself", () => {
     world.model.rule(({ userText }) =>
       userText.includes("in Berlin today") ? { text: words, wordMs: 60 } : undefined,
     );
-    const { error, words: heard, ms } = await world.ask("ask", turn("How is it in Berlin today?"));
-    console.log({ askMs: ms, heardMs: heard.map(({ atMs }) => atMs) });
+    const { error, words: heard } = await world.ask("ask", turn("How is it in Berlin today?"));
     expect(error).toBeUndefined();
     expect(heard.map(({ text }) => text)).toEqual([
       "It is sunny in Berlin.",
@@ -176,6 +168,17 @@ describe("a turn that the agent takes itself", () => {
     const { error, words } = await world.ask("ask", turn("Please break down now."));
     expect(error).toMatchObject({ name: "HostError" });
     expect(words).toEqual([]);
+  });
+
+  test("and that is given up half way is not spoken further, and the next one is taken at once", async () => {
+    const long = "One sheep. Two sheep. Three sheep. Four sheep. Five sheep. Six sheep. Seven sheep.";
+    world.model.rule(({ userText }) => (userText.includes("count sheep") ? { text: long, wordMs: 300 } : undefined));
+    const { error, words } = await world.askWithin(2_000, "ask", turn("Please count sheep."));
+    expect(error).toMatchObject({ name: "TimeoutError" });
+    expect(words.map(({ text }) => text)).not.toContain("Seven sheep.");
+    world.model.rule(({ userText }) => (userText.includes("forget the sheep") ? { text: "Forgotten." } : undefined));
+    const next = await world.ask("ask", turn("Now forget the sheep."));
+    expect(next.words.map(({ text }) => text)).toEqual(["Forgotten."]);
   });
 
   test("for somebody who only has the number knows neither files nor chats, and has no hands", async () => {
@@ -214,9 +217,7 @@ test("the agent is woken to look at a note, once", { timeout: 120_000 }, async (
   const [first, second] = await Promise.all([world.ask("wake", SESSION, note), world.ask("wake", SESSION, note)]);
   expect([first.error, second.error]).toEqual([undefined, undefined]);
   const sees = ({ history }: { history: readonly string[] }) => history.join("\n").includes(note.text);
-  const askedAt = performance.now();
   await world.model.turns.first("the turn about the note", sees, 90_000);
-  console.log({ wakeMs: Math.round(performance.now() - askedAt) });
   world.model.rule(({ userText }) => (userText.includes("anything else") ? { text: "Nothing else." } : undefined));
   world.telegram.write(ANN_TELEGRAM, "anything else?");
   await world.telegram.sent.first("the agent's word", ({ text }) => text === "Nothing else.");

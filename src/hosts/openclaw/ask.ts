@@ -9,6 +9,7 @@ import { callSessionKey, isSharedSession } from "./caller-route.ts";
 import { CHANNEL } from "./channel-id.ts";
 import { currentConfig } from "./raw-config.ts";
 import { readSentences } from "./sentences.ts";
+import type { SessionActivity } from "./session-activity.ts";
 import { kindOfReply } from "./spoken.ts";
 
 /** What asking works with. */
@@ -16,10 +17,14 @@ export interface AskParts {
   readonly runtime: PluginRuntime;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly activity: Pick<SessionActivity, "over">;
 }
 
 /** Has the agent take a turn; see `Host.ask`. */
 export type AskAgent = (request: TurnRequest, onWords: (words: string) => void, signal: AbortSignal) => Promise<void>;
+
+/** So long the run of a turn that was given up may take to end. */
+const LONGEST_END_MS = 3_000;
 
 const MANNER =
   "This is a live phone call: your reply is read out to the caller. Answer in one to three short sentences of plain " +
@@ -36,7 +41,9 @@ export function agentAsker(parts: AskParts): AskAgent {
     for (let before = running.get(sessionKey); before; before = running.get(sessionKey)) await before;
     signal.throwIfAborted();
     const turn = takeTurn(parts, { ...request, sessionKey }, onWords, signal);
-    const over = turn.catch(() => undefined).then(() => void running.delete(sessionKey)); // its own caller is told
+    const over = turn
+      .catch(() => ended(parts, sessionKey)) // its own caller is told
+      .then(() => void running.delete(sessionKey));
     running.set(sessionKey, over);
     await turn;
   };
@@ -55,6 +62,17 @@ export function sessionOfTurn(
 
 // --- Internal helpers ---
 
+/**
+ * A turn that is given up is over for its caller before its run has ended, and the host would feed the next one into
+ * a run that ends. It has a moment for that.
+ */
+async function ended({ activity, clock }: AskParts, sessionKey: string): Promise<void> {
+  const enough = new AbortController();
+  const timer = clock.after(LONGEST_END_MS, () => enough.abort());
+  await activity.over(sessionKey, enough.signal).catch(() => undefined); // it took too long: the host must cope
+  timer.stop();
+}
+
 async function takeTurn(
   parts: AskParts,
   request: TurnRequest,
@@ -71,8 +89,8 @@ async function takeTurn(
     onWords(words);
   });
   const queued = Promise.withResolvers<void>();
-  const { message, dmScope } = await inbound(parts, request);
   try {
+    const { message, dmScope } = await inbound(parts, request);
     const result = await runtime.channel.inbound.dispatch({
       cfg: currentConfig(runtime),
       channel: CHANNEL,
@@ -111,7 +129,7 @@ async function takeTurn(
       await untilAborted(queued.promise, signal);
     }
   } catch (cause) {
-    if (signal.aborted) throw cause;
+    if (signal.aborted || cause instanceof HostError) throw cause;
     throw new HostError("The agent could not take the turn.", { cause });
   }
   signal.throwIfAborted();

@@ -45,7 +45,7 @@ export async function openclawHost(
   const activity = watchSessions((listener) => runtime.events.onAgentEvent(listener), clock);
   const enqueueNextTurn = api.session.workflow.enqueueNextTurnInjection;
   const listeners = answerListeners(logger);
-  const ask = agentAsker({ runtime, logger, clock });
+  const ask = agentAsker({ runtime, logger, clock, activity });
   /** Calls whose turns stand in a session already, because they were taken in it. */
   const taken = new Map<string, string>();
   const closed = Promise.withResolvers<"closed">();

@@ -17,6 +17,8 @@ export interface SessionActivity {
    * @throws HostError nobody watches any more, so that nobody knows
    */
   idle(sessionKey: string, signal: AbortSignal): Promise<void>;
+  /** Resolves when no turn runs in the session, at once when none does. Rejects with the signal's reason. */
+  over(sessionKey: string, signal: AbortSignal): Promise<void>;
   stop(): void;
 }
 
@@ -73,6 +75,9 @@ export function watchSessions(
         await sleep(clock, SETTLE_MS, signal);
       } while (busy(sessionKey));
       if (stopped) throw new HostError("The channel has stopped watching its sessions.");
+    },
+    async over(sessionKey, signal) {
+      while (busy(sessionKey)) await change(signal);
     },
     stop() {
       stopped = true;

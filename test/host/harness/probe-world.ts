@@ -1,6 +1,5 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Host } from "../../../src/hosts/host.ts";
 import { ANN_PHONE, ANN_TELEGRAM, hostConfig } from "./config.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { freePort } from "./loopback.ts";
@@ -17,7 +16,9 @@ export interface ProbeWorld {
   readonly model: StandInModel;
   readonly telegram: StandInTelegram;
   /** Asks for a verb of the host; `answers` lists what people answered so far. */
-  ask(verb: keyof Host | "answers", ...args: unknown[]): Promise<ProbeAnswer>;
+  ask(verb: ProbeQuestion["verb"], ...args: unknown[]): Promise<ProbeAnswer>;
+  /** The same, given up after so many milliseconds. */
+  askWithin(timeoutMs: number, verb: ProbeQuestion["verb"], ...args: unknown[]): Promise<ProbeAnswer>;
   stop(): Promise<void>;
 }
 
@@ -52,14 +53,15 @@ export async function startProbeWorld(): Promise<ProbeWorld> {
     await home.writeConfig(hostConfig(parts));
     const gateway = await startGateway(home);
     closers.push(() => gateway.stop());
-    const ask: ProbeWorld["ask"] = async (verb, ...args) => {
-      const question: ProbeQuestion = { verb, args, timeoutMs: 60_000 };
+    const askWithin: ProbeWorld["askWithin"] = async (timeoutMs, verb, ...args) => {
+      const question: ProbeQuestion = { verb, args, timeoutMs };
       const body = JSON.stringify(question);
       const response = await fetch(`http://127.0.0.1:${gatewayPort}${PROBE_PATH}`, { method: "POST", body });
       if (!response.ok) throw new Error(`the probe answered ${response.status}: ${await response.text()}`);
       return (await response.json()) as ProbeAnswer;
     };
-    return { home, gateway, model, telegram, ask, stop };
+    const ask: ProbeWorld["ask"] = (verb, ...args) => askWithin(60_000, verb, ...args);
+    return { home, gateway, model, telegram, ask, askWithin, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -14,6 +14,16 @@ const never = new AbortController().signal;
 const session = { agentId: "main", sessionKey: "agent:main:direct:ann" };
 const call = { callId: "call_1", accountId: "default", ...session };
 
+const turn: TurnRequest = { ...call, number: "+15551112222", trust: "owner", turnId: "t1", text: "Hello?" };
+
+/** What a turn was dispatched with. */
+interface Dispatched {
+  readonly route: { readonly sessionKey: string };
+  readonly ctxPayload: { readonly messageId: string; readonly message: { readonly commandBody: string } };
+  readonly replyOptions: Record<string, unknown>;
+  readonly delivery: { deliver(payload: object, info: { kind: string }): Promise<unknown> };
+}
+
 describe("a question to the agent", () => {
   const question: ConsultRequest = { ...call, trust: "owner", tools: "owner", question: "When?", transcript: [] };
 
@@ -61,19 +71,13 @@ describe("a question to the agent", () => {
 });
 
 describe("a turn of the agent's own", () => {
-  const turn: TurnRequest = { ...call, number: "+15551112222", trust: "owner", turnId: "t1", text: "Hello?" };
-  type Dispatched = {
-    readonly route: { readonly sessionKey: string };
-    readonly ctxPayload: { readonly messageId: string; readonly message: { readonly commandBody: string } };
-    readonly replyOptions: Record<string, unknown>;
-    readonly delivery: { deliver(payload: object, info: { kind: string }): Promise<unknown> };
-  };
   type Turn = (dispatched: Dispatched) => Promise<object | undefined>;
 
   const asker = (take: Turn, more: RuntimeParts = {}) =>
     agentAsker({
       logger: silentLogger,
       clock: systemClock(),
+      activity: { over: async () => {} },
       runtime: fakeRuntime({
         ...more,
         dispatch: async (params) => ({
@@ -202,6 +206,32 @@ describe("a turn of the agent's own", () => {
     ]);
     expect(log).toEqual(["begins t1", "ends t1", "begins t3", "ends t3"]);
   });
+});
+
+test("after a turn that was given up the next one waits until its run has ended", async () => {
+  const log: string[] = [];
+  const ended = Promise.withResolvers<void>();
+  const stop = new AbortController();
+  const ask = agentAsker({
+    logger: silentLogger,
+    clock: systemClock(),
+    activity: { over: () => ended.promise },
+    runtime: fakeRuntime({
+      dispatch: async (params) => {
+        const { ctxPayload, delivery } = params as unknown as Dispatched;
+        log.push(ctxPayload.messageId);
+        stop.abort(new Error("interrupted"));
+        await delivery.deliver({ text: "Yes." }, { kind: "final" });
+        return { dispatched: true, dispatchResult: {} };
+      },
+    }),
+  });
+  await expect(ask(turn, () => {}, stop.signal)).rejects.toThrow("interrupted");
+  const next = ask({ ...turn, turnId: "t2" }, () => {}, never);
+  log.push("the run ends");
+  ended.resolve();
+  await next;
+  expect(log).toEqual(["t1", "the run ends", "t2"]);
 });
 
 describe("what the host's text model writes", () => {
