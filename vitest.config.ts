@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Whole calls, and whatever else waits more than it works: two files side by side do not slow each other. */
 const calls = [
-  "test/e2e/{afterwards,answers,call,conversation,dtmf,examples,inbound,media,openai-webhook,outbound}.test.ts",
+  "test/e2e/{afterwards,answers,attestation,call,conversation,dtmf,examples,inbound,media,openai-webhook,outbound,owner-code}.test.ts",
   "test/package/**/*.test.ts",
   "examples/**/*.test.ts",
 ];

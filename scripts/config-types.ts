@@ -27,7 +27,7 @@ function typeOf(schema: JsonSchema, indent: string): string {
   if (schema.anyOf) return schema.anyOf.map((choice) => typeOf(choice, indent)).join(" | ");
   switch (schema.type) {
     case "array":
-      return `(${typeOf(schema.items ?? {}, indent)})[]`.replace(/^\((\w+)\)/, "$1");
+      return listOf(typeOf(schema.items ?? {}, indent), schema.items?.properties !== undefined);
     case "object":
       return schema.properties
         ? interfaceOf(schema.properties, schema.required ?? [], indent)
@@ -37,6 +37,11 @@ function typeOf(schema: JsonSchema, indent: string): string {
     default:
       return schema.type ?? "unknown";
   }
+}
+
+/** A list; brackets stand where the formatter leaves them. */
+function listOf(type: string, isObject: boolean): string {
+  return isObject || /^\w+$/.test(type) ? `${type}[]` : `(${type})[]`;
 }
 
 function interfaceOf(properties: Record<string, JsonSchema>, required: readonly string[], indent: string): string {

@@ -1,3 +1,4 @@
+import type { AskedOnCall } from "./calls/callers.ts";
 import { dayOf } from "./calls/context/days.ts";
 import type { Filled } from "./calls/context/fill.ts";
 import { MemoryFiles } from "./calls/context/memory-files.ts";
@@ -7,6 +8,7 @@ import { type ContextRequest, gatherSources } from "./calls/context/sources.ts";
 import { ContextThread } from "./calls/context/thread.ts";
 import type { FilesRequest } from "./calls/context/wanted.ts";
 import { FileWatch } from "./calls/context/watch.ts";
+import { searchMemory } from "./calls/tools/memory-search.ts";
 import type { Call } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import type { Logger } from "./hosts/host.ts";
@@ -30,6 +32,8 @@ export interface NoteRequest {
   readonly timeZone: string;
   /** The person's name, when the host knows one. */
   readonly personName?: string;
+  /** What the caller asked for on it. */
+  readonly asked?: AskedOnCall;
 }
 
 /** What the agent knows becomes a call's instructions; what happened on the call becomes a note. */
@@ -91,9 +95,18 @@ export class VoiceContextManager {
    * file's path. Written once, however often it is asked for; durable when it resolves.
    * @throws HostError the workspace did not take it; trying again later is safe
    */
-  writeNote({ call, workspaceDir, timeZone, personName }: NoteRequest): Promise<string> {
+  writeNote({ call, workspaceDir, timeZone, personName, asked }: NoteRequest): Promise<string> {
     const day = dayOf(call.answeredAtMs ?? call.createdAtMs, timeZone);
-    return this.#notes.append(workspaceDir, day, provenance(call.id), noteOf(call, timeZone, personName));
+    return this.#notes.append(workspaceDir, day, provenance(call.id), noteOf(call, timeZone, personName, asked));
+  }
+
+  /**
+   * Sections of MEMORY.md and the daily files that hold such words, the best first, 2,000 characters at most; empty when
+   * nothing does.
+   */
+  search(workspaceDir: string, query: string, signal: AbortSignal): Promise<string> {
+    const readFrontMatter = (block: string) => this.#thread.readFrontMatter(block);
+    return searchMemory({ workspaceDir, query, readFrontMatter, signal });
   }
 
   /** Waits for notes that are being written, and ends the thread and all watching. Idempotent. */

@@ -1,7 +1,8 @@
 // The plugin
 
 export type { VoiceConfig } from "./config-types.ts";
-export { type VoiceChannelOptions, VoiceChannelPlugin } from "./plugin.ts";
+export type { VoiceChannelOptions } from "./plugin/options.ts";
+export { VoiceChannelPlugin } from "./plugin.ts";
 
 // Running it without OpenClaw, and tools of one's own
 

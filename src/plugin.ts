@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { EventEmitter } from "eventemitter3";
 import { VoiceCallHandler } from "./call-handler.ts";
-import type { Account } from "./calls/account.ts";
+import { callerRef } from "./calls/caller-ref.ts";
 import type { Emit } from "./calls/conversation-parts.ts";
 import { type CallParts, view } from "./calls/desk.ts";
 import { Finaliser } from "./calls/finalise.ts";
@@ -14,9 +14,7 @@ import { placeCall } from "./calls/outbound.ts";
 import { clearLeftovers, findLeftovers } from "./calls/recover.ts";
 import { StreamTokens } from "./calls/stream-tokens.ts";
 import { Ticker } from "./calls/ticker.ts";
-import type { VoiceTool } from "./calls/tools.ts";
 import { type ParsedAccount, type ParsedConfig, parseAccount, parseConfig } from "./config.ts";
-import type { VoiceConfig } from "./config-types.ts";
 import { VoiceContextManager } from "./context-manager.ts";
 import type { Call, CallSummary } from "./core/call.ts";
 import { type Clock, sleep, systemClock } from "./core/clock.ts";
@@ -38,27 +36,13 @@ import type {
 import type { Listener } from "./http/listener.ts";
 import { AccountBook } from "./plugin/accounts.ts";
 import { examine } from "./plugin/doctor.ts";
+import type { VoiceChannelOptions } from "./plugin/options.ts";
+import { Services } from "./plugin/services.ts";
 import { createWebhookDesk } from "./plugin/webhook-desk.ts";
 import { type SessionSummary, VoiceSessionManager } from "./session-manager.ts";
 import { createStore } from "./stores/index.ts";
 import type { CallQuery, Store } from "./stores/store.ts";
 import { VERSION } from "./version.ts";
-
-/** What a voice channel is made with. Everything but the configuration has a default. */
-export interface VoiceChannelOptions {
-  /** The channel's settings with its accounts. Wrong settings are thrown by the constructor; a wrong account stops alone. */
-  readonly config: VoiceConfig | Readonly<Record<string, unknown>>;
-  /** The agent system behind the voice; a `standaloneHost()` without callbacks unless told. */
-  readonly host?: Host;
-  /** Functions of yours that the model may call during calls. */
-  readonly tools?: readonly VoiceTool[];
-  /** Folder for the store and the API token, created when absent; `~/.openclaw-voice` unless told. */
-  readonly stateDir?: string;
-  /** Time, for tests. */
-  readonly clock?: Clock;
-  /** A store of your own; `config.store` decides unless told. */
-  readonly store?: Store;
-}
 
 /** `endCall` waits so long for the carrier's word. */
 const END_WITHIN_MS = 5_000;
@@ -84,6 +68,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   readonly #store: Store;
   readonly #parts: CallParts;
   readonly #handler: VoiceCallHandler;
+  readonly #services: Services;
   readonly #sessions: VoiceSessionManager;
   readonly #contexts: VoiceContextManager;
   /** Aborted when the channel stops; a channel that was stopped is not started again. */
@@ -98,7 +83,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   #running = false;
   #stopped: Promise<void> | undefined;
 
-  /** @throws ConfigError a setting beside the accounts is wrong */
+  /** @throws ConfigError a setting beside the accounts is wrong @throws InvalidRequestError a tool is */
   constructor(options: VoiceChannelOptions) {
     super();
     this.#config = parseConfig(options.config);
@@ -110,21 +95,35 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#clock = clock;
     this.#stateDir = options.stateDir ?? join(homedir(), ".openclaw-voice");
     this.#store = options.store ?? createStore(settings.store, { stateDir: this.#stateDir, logger: host.logger });
-    this.#accounts = new AccountBook(settings.publicUrl, clock);
+    const tools = options.tools ?? [];
+    this.#accounts = new AccountBook(settings.publicUrl, clock, tools);
     this.#sessions = new VoiceSessionManager({ host, store: this.#store, clock });
     this.#contexts = new VoiceContextManager({ clock, logger: host.logger });
     const calls = new LiveCalls();
     const emit = this.#tell;
     const finaliser = new Finaliser({ calls, clock, logger: host.logger, onEnded: (live) => this.#ended(live) });
+    this.#services = new Services({
+      host,
+      clock,
+      emit,
+      calls,
+      store: this.#store,
+      sessions: this.#sessions,
+      accounts: this.#accounts,
+      place: (order) => this.placeCall(order),
+    });
     this.#handler = new VoiceCallHandler({
+      ...this.#services,
+      tools,
       host,
       clock,
       emit,
       finaliser,
       sessions: this.#sessions,
       contexts: this.#contexts,
+      store: this.#store,
       ticker: new Ticker(clock),
-      tools: options.tools ?? [],
+      stopping: this.#stopping.signal,
     });
     this.#parts = {
       calls,
@@ -136,8 +135,10 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       stopping: this.#stopping.signal,
       feed: new JournalFeed(),
       tokens: new StreamTokens(clock),
-      identifyCaller: (account, number) => this.#sessions.identify(inbound(account, number), account),
-      identifyCallee: (account, number) => this.#sessions.identifyCallee(outbound(account, number), account),
+      identifyCaller: (account, number, callId) =>
+        this.#sessions.identify(callerRef(account, { number, callId, direction: "inbound" }), account),
+      identifyCallee: (account, number, callId) =>
+        this.#sessions.identifyCallee(callerRef(account, { number, callId, direction: "outbound" }), account),
       converse: (account, journal, live) => this.#handler.converse(account, journal, live),
     };
   }
@@ -262,6 +263,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#running = true;
     if (!this.#config.settings.enabled) return;
     for (const [id, parsed] of this.#config.accounts) await this.#join(id, parsed);
+    await this.#services.start();
   }
 
   async #join(accountId: string, parsed: ParsedAccount): Promise<void> {
@@ -314,6 +316,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     const order = { reason: "shutdown", confirmWithinMs: STOP_CONFIRM_MS } as const;
     // A call whose end takes longer stays open in the store and is closed by the next start.
     await this.#within(STOP_CALLS_MS, Promise.all(calls.all().map((live) => finaliser.end(live, order))));
+    await this.#within(STOP_AFTERWARDS_MS, this.#services.stop());
     await this.#opening?.catch(() => {}); // whoever started has been told
     await this.#listener?.close();
     this.#listener = undefined;
@@ -389,9 +392,3 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     if (!this.#running) throw new NotRunningError();
   }
 }
-
-// --- Internal helpers ---
-
-const inbound = (account: Account, number: string) => ({ ...person(account, number), direction: "inbound" as const });
-const outbound = (account: Account, number: string) => ({ ...person(account, number), direction: "outbound" as const });
-const person = ({ id: accountId, agentId }: Account, number: string) => ({ accountId, agentId, number });

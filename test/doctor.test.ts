@@ -45,7 +45,7 @@ function account(changes: { carrier?: object; engine?: object; enabled?: boolean
 
 function bookOf(accounts: Record<string, object>, settings: object = {}) {
   const parsed = parseConfig({ publicUrl: PUBLIC_URL, store: "memory", ...settings, accounts });
-  const book = new AccountBook(parsed.settings.publicUrl, systemClock());
+  const book = new AccountBook(parsed.settings.publicUrl, systemClock(), []);
   for (const [id, one] of parsed.accounts) book.set(id, one);
   return { book, settings: parsed.settings };
 }

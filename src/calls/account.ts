@@ -1,7 +1,9 @@
 import type { Carrier } from "../carriers/carrier.ts";
-import type { Engine } from "../engines/engine.ts";
+import type { Trust } from "../core/events.ts";
+import type { Engine, McpServer } from "../engines/engine.ts";
 import type { AdmissionPolicy, ChannelAddress } from "../hosts/host.ts";
 import type { Clips } from "./clips.ts";
+import type { VoiceTool } from "./tools.ts";
 
 /** One running account: who carries, who speaks, as whom, for whom, and how much. */
 export interface Account extends AdmissionPolicy {
@@ -28,6 +30,10 @@ export interface Account extends AdmissionPolicy {
   readonly owner?: ChannelAddress;
   readonly brain: "engine" | "agent";
   readonly sessionScope: "host" | "per-caller" | "per-call" | "main";
+  /** Functions of the account's own, each a web request. */
+  readonly tools: readonly VoiceTool[];
+  /** Servers of tools that the engine calls by itself, and who must call for each to be offered. */
+  readonly mcpServers: readonly { readonly server: McpServer; readonly trust: Trust }[];
   readonly consult: { readonly timeoutSeconds: number };
   readonly afterCall: { readonly card: boolean; readonly notifyLinked: boolean; readonly wake: boolean };
   readonly context: {

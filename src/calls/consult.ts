@@ -47,8 +47,8 @@ export interface ConsultsParts {
   readonly callId: string;
   /** How long the caller waits; then they are told that the answer comes later. */
   readonly timeoutMs: number;
-  /** Aborted when the call ends. */
-  readonly callOver: AbortSignal;
+  /** Whether the call has ended. */
+  readonly isOver: () => boolean;
   /** Aborted when nothing may run any more. */
   readonly stopped: AbortSignal;
   /** Tells the model a late answer and has it speak. Says whether it could. */
@@ -83,9 +83,9 @@ export class Consults {
     this.#parts = parts;
   }
 
-  /** The tool by which the model asks. */
-  tool(route: ConsultRoute): VoiceTool {
-    return { ...ASK_TOOL, execute: (args, context) => this.#ask(route, args, context) };
+  /** The tool by which the model asks; `route` is asked with each question. */
+  tool(route: () => ConsultRoute): VoiceTool {
+    return { ...ASK_TOOL, execute: async (args, context) => this.#ask(route(), args, context) };
   }
 
   async #ask(route: ConsultRoute, args: Readonly<Record<string, unknown>>, context: ToolContext): Promise<string> {
@@ -147,33 +147,19 @@ export class Consults {
 
   /** An answer that was promised: to the model while the call runs, else to where the person reads. */
   async #late({ request }: Asked, answer: Promise<string>): Promise<void> {
-    const { host, callId, callOver, stopped, onLate, sendText } = this.#parts;
+    const { host, callId, isOver, stopped, onLate, sendText } = this.#parts;
     try {
       const words = await answer.catch((error: unknown) => {
         if (stopped.aborted) throw error;
         host.logger.warn("A promised answer did not come.", { callId, error: String(error) });
         return undefined;
       });
-      if (!callOver.aborted && onLate(words === undefined ? noAnswer(request) : lateAnswer(request, words))) return;
+      if (!isOver() && onLate(words === undefined ? noAnswer(request) : lateAnswer(request, words))) return;
       await sendText?.(textOf(request, words));
     } catch (error) {
       host.logger.warn("A late answer reached nobody.", { callId, error: String(error) });
     }
   }
-}
-
-/** The tool of a call whose late answers go nowhere. */
-export function consultTool(host: Host, route: ConsultRoute): VoiceTool {
-  return {
-    ...ASK_TOOL,
-    execute(args, { callId, accountId, trust, transcript, signal }) {
-      const question = requestOf(args);
-      return host.consult(
-        { callId, accountId, trust, transcript, question, tools: CONSULT_TOOLS[trust], ...route },
-        signal,
-      );
-    },
-  };
 }
 
 // --- Internal helpers ---

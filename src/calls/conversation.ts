@@ -41,6 +41,8 @@ export class Conversation {
   readonly #tools: RunningTools;
   readonly #brain: AgentBrain | undefined;
   readonly #over = new AbortController();
+  /** Aborted when the talk is over. */
+  readonly over: AbortSignal = this.#over.signal;
   /** The model, once it is there; it stays the same over all its sessions. */
   #session: EngineLine | undefined;
   readonly #line: EngineLine;
@@ -71,7 +73,8 @@ export class Conversation {
     this.#turns = this.#makeTurns();
     this.#brain = this.#makeBrain();
     const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
-    this.#tools = new RunningTools({ ...parts, facts, signal: this.#over.signal });
+    const progress = (words: string) => void this.say(words);
+    this.#tools = new RunningTools({ ...parts, facts, progress, signal: this.#over.signal });
     // Sounds of ours are no words of the model's: told late, they would stand behind the question that it answers.
     const history = () => this.#scribe.history().filter(({ id }) => !id.startsWith(OURS));
     this.#line = new EngineLine({ openers: parts.openers, clock, history });
@@ -142,6 +145,11 @@ export class Conversation {
     return this.#session !== undefined;
   }
 
+  /** Ends the call once what is being said has been heard, unless the caller interrupts it. */
+  leave(): void {
+    this.#leave("agent_ended", this.#bridge.lastItemId !== undefined, undefined, this.#bridge.lastItemId);
+  }
+
   /** Plays key tones on the line, behind what is being said. Says whether it can. @throws InvalidRequestError no such keys */
   sendDigits(digits: string, options?: { readonly durationMs?: number }): boolean {
     if (!this.#bridge.hasLeg) return false;
@@ -172,14 +180,10 @@ export class Conversation {
     await this.#line.open(this.#over.signal);
     this.#over.signal.throwIfAborted();
     this.#session = this.#line;
-    this.#opened(this.#line.id, this.#line.model);
+    this.#waiting.engineThere(this.#parts.clock.now());
+    this.#parts.journal.note({ type: "engine.opened", sessionId: this.#line.id, model: this.#line.model });
     this.#bridge.attachSession(this.#line);
     this.#greet();
-  }
-
-  #opened(sessionId: string, model: string): void {
-    this.#waiting.engineThere(this.#parts.clock.now());
-    this.#parts.journal.note({ type: "engine.opened", sessionId, model });
   }
 
   #hearEngine(session: EngineLine): void {
@@ -225,8 +229,7 @@ export class Conversation {
     });
     session.on("toolCalled", (call) => void this.#tool(session, call));
     session.on("lost", () => this.#waiting.engineAway(clock.now()));
-    session.on("restored", ({ sessionId, model }) => this.#opened(sessionId, model));
-    session.on("rolledOver", ({ sessionId, model }) => this.#opened(sessionId, model));
+    session.on("restored", () => this.#waiting.engineThere(clock.now()));
     session.on("closed", ({ error }) => {
       if (error && !this.#over.signal.aborted) this.#leave("engine_error", this.#apologise(), error);
     });
@@ -320,6 +323,7 @@ export class Conversation {
   #interrupt(): void {
     const session = this.#session;
     this.#brain?.stop();
+    this.#leaving.cancel();
     session?.stop();
     this.#waiting.answerCame(this.#parts.clock.now());
     const onlyKeys = !this.#agentTalks && this.#bridge.sounds((itemId) => this.#tones.has(itemId));
@@ -384,8 +388,8 @@ export class Conversation {
   }
 
   /** Ends the call; not before what was just said has been heard. */
-  #leave(reason: EndReason, said: boolean, error?: VoiceError): void {
-    if (!this.#leaving.begin({ reason, said, ...(error && { error }) }, `${OURS}${this.#sounds}`)) return;
+  #leave(reason: EndReason, said: boolean, error?: VoiceError, lastItemId = `${OURS}${this.#sounds}`): void {
+    if (!this.#leaving.begin({ reason, said, ...(error && { error }) }, lastItemId)) return;
     this.#line.stop();
     this.#line.hold(true);
   }

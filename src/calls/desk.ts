@@ -32,8 +32,8 @@ export interface CallParts {
   readonly emit: Emit;
   /** Aborted when the channel stops. */
   readonly stopping: AbortSignal;
-  readonly identifyCaller: (account: Account, number: string) => Promise<Identity>;
-  readonly identifyCallee: (account: Account, number: string) => Promise<Identity>;
+  readonly identifyCaller: (account: Account, number: string, callId: string) => Promise<Identity>;
+  readonly identifyCallee: (account: Account, number: string, callId: string) => Promise<Identity>;
   /** Makes the talk of a call; it opens nothing before `prepare`. */
   readonly converse: (account: Account, journal: CallJournal, live: () => LiveCall) => Conversation;
 }

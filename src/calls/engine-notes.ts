@@ -15,5 +15,8 @@ export function noteEngine(
   });
   line.on("fault", ({ code, message }) => journal.note({ type: "fault.noted", code, message }));
   line.on("lost", ({ error }) => journal.note({ type: "engine.closed", reason: error.message }));
+  for (const event of ["restored", "rolledOver"] as const) {
+    line.on(event, ({ sessionId, model }) => journal.note({ type: "engine.opened", sessionId, model }));
+  }
   line.on("closed", ({ reason }) => journal.note({ type: "engine.closed", reason }));
 }

@@ -95,7 +95,7 @@ export class Reception {
     await journal.write({ type: "leg.accepted", legId: leg.legId });
     if (full) return this.#turnAway(live, "rejected", PHRASES.busy);
     emit("ringing", view(this.#parts, journal.call));
-    const { route, admission } = await this.#parts.identifyCaller(account, leg.from);
+    const { route, admission } = await this.#parts.identifyCaller(account, leg.from, callId);
     if (!admission.allowed) return this.#turnAway(live, "not_allowed", PHRASES.notAllowed);
     const { agentId, sessionKey, principal } = route;
     await journal.write({

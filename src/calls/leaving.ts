@@ -10,7 +10,7 @@ export interface Leave {
 }
 
 /** A call that is to end with a sentence ends after so long, heard or not. */
-const HEARD_WITHIN_MS = 8_000;
+const HEARD_WITHIN_MS = 15_000;
 
 /** Ends a conversation, once: not before its last sentence has been heard. */
 export class Leaving {
@@ -42,6 +42,13 @@ export class Leaving {
   /** An item is over for the caller's ears. */
   over(itemId: string): void {
     if (itemId === this.#itemId) this.#leave();
+  }
+
+  /** The caller has more to say: an end that the agent wanted is given up. */
+  cancel(): void {
+    if (this.#why?.reason !== "agent_ended") return;
+    this.stop();
+    this.#why = undefined;
   }
 
   /** The call is over. */

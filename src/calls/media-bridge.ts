@@ -119,6 +119,11 @@ export class MediaBridge {
     return this.agentSpeaks && this.#playout.some(which, this.#playback.at(this.#parts.clock.now()));
   }
 
+  /** The item that is heard last of what plays or waits. */
+  get lastItemId(): string | undefined {
+    return this.#playout.lastItemId;
+  }
+
   /** Connects the phone's side. */
   attachLeg(leg: MediaLeg): void {
     this.#leg = leg;

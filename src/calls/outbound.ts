@@ -96,7 +96,7 @@ async function writeDown(
   { message, purpose, continues }: Placement,
   order: { to: string; from: string },
 ) {
-  const identity = await parts.identifyCallee(account, order.to);
+  const identity = await parts.identifyCallee(account, order.to, callId);
   const { agentId, sessionKey, principal } = identity.route;
   const journal = openJournal(parts, callId);
   await journal.write(

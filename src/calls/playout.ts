@@ -51,6 +51,11 @@ export class Playout {
     return open.map(({ itemId }) => itemId);
   }
 
+  /** The item that plays last of those that have not played out. */
+  get lastItemId(): string | undefined {
+    return [...this.#items.keys()].at(-1);
+  }
+
   /** Whether more of an item is to come. */
   get producing(): boolean {
     for (const { complete } of this.#items.values()) if (!complete) return true;

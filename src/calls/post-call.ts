@@ -8,15 +8,11 @@ import type { CallJournal, Unstamped } from "./journal.ts";
 
 export type { PostCallParts } from "./afterwards/step.ts";
 
-/** Parts of who keeps no callers and tells nobody: their calls get rows and a note. */
-export type RowsAndNote = Pick<PostCallParts, "host" | "clock" | "signal" | "writeNote">;
-
 /**
  * What comes after a call, outside its path: each step once, whenever the process stops, and again after the next start
  * where it failed. One step's failure holds up only those that need it. Never rejects.
  */
-export async function finishAfterwards(journal: CallJournal, parts: PostCallParts | RowsAndNote): Promise<void> {
-  if (!("callers" in parts)) return rowsAndNote(journal, parts);
+export async function finishAfterwards(journal: CallJournal, parts: PostCallParts): Promise<void> {
   for (const step of STEPS) {
     if (parts.signal.aborted) return;
     if (step.isDone(journal.call) || !step.isReady(journal.call)) continue;
@@ -111,20 +107,6 @@ function isDone(step: Afterwards): (call: Call) => boolean {
 
 function done(step: Afterwards, result: string): Unstamped {
   return { type: "afterwards.done", step, result };
-}
-
-async function rowsAndNote(journal: CallJournal, parts: RowsAndNote): Promise<void> {
-  const { call } = journal;
-  if (!call.recorded) {
-    const { how, rows } = await tried(parts, call, "session.recorded", () => recordTurns(call, parts));
-    await journal.write({ type: "session.recorded", how, rows });
-  }
-  if (!call.noted) {
-    const file = await tried(parts, call, "memory.written", () =>
-      parts.writeNote(call, { remembered: [], messages: [] }),
-    );
-    await journal.write({ type: "memory.written", file: file ?? "" });
-  }
 }
 
 async function recordTurns(

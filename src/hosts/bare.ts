@@ -16,6 +16,7 @@ export const bareHost: Omit<Host, "logger" | "route" | "admit" | "record" | "con
   send: () => refuse("send messages to other channels"),
   onAnswer: () => () => {},
   linked: async () => [],
+  principals: async () => [],
   recentTurns: async () => [],
   complete: () => refuse("have a text model write"),
   ask: () => refuse("have the agent take turns of a call"),

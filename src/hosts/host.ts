@@ -1,4 +1,5 @@
 import type { Trust } from "../core/events.ts";
+import type { Principal } from "../core/links.ts";
 import type { TranscriptEntry } from "../core/transcript.ts";
 
 /** The other person on a call, as far as the carrier tells. */
@@ -218,6 +219,8 @@ export interface Host {
   onAnswer(listener: (answer: ChannelAnswer) => Promise<AnswerVerdict>): () => void;
   /** Where else the same person is reached, as the host's links say; empty for who is not linked. */
   linked(caller: CallerRef): Promise<readonly ChannelAddress[]>;
+  /** Whom the host knows by name, and where they are reached. Empty where it knows nobody. */
+  principals(): Promise<readonly Principal[]>;
   /** What was said last in a session, oldest first, calls included. Empty when it is unknown. */
   recentTurns(
     session: { readonly agentId: string; readonly sessionKey: string },

@@ -19,6 +19,7 @@ const placeSchema = z.strictObject({
   from: z.string().optional(),
   accountId: name.optional(),
   purpose: words.optional(),
+  continues: words.optional(),
 });
 const saySchema = z.strictObject({ text: words });
 const dtmfSchema = z.strictObject({ digits: z.string(), durationMs: z.number().optional() });

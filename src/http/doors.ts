@@ -16,6 +16,8 @@ export interface PlaceCallRequest {
   readonly accountId?: string;
   /** Why the call is made; the model is told. */
   readonly purpose?: string;
+  /** The conversation that the call goes on with, as the host's key of its session; the model is told what was said. */
+  readonly continues?: string;
   /** The same id places the same call once, however often it is asked for. */
   readonly requestId?: string;
 }

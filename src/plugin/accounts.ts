@@ -1,9 +1,14 @@
 import type { Account } from "../calls/account.ts";
 import { Clips } from "../calls/clips.ts";
+import { httpTools } from "../calls/tools/http-tool.ts";
+import { requireTools } from "../calls/tools/offer.ts";
+import type { VoiceTool } from "../calls/tools.ts";
 import { createCarrier } from "../carriers/index.ts";
 import { type AccountConfig, type ParsedAccount, requireSecret } from "../config.ts";
 import type { Clock } from "../core/clock.ts";
 import { AccountUnavailableError, ConfigError, SecretMissingError, VoiceError } from "../core/errors.ts";
+import type { Trust } from "../core/events.ts";
+import type { McpServer } from "../engines/engine.ts";
 import { createEngine } from "../engines/index.ts";
 import type { AccountStatus } from "../http/doors.ts";
 
@@ -18,11 +23,15 @@ interface Standing {
 export class AccountBook {
   readonly #publicUrl: string;
   readonly #clock: Clock;
+  readonly #tools: readonly VoiceTool[];
   readonly #standings = new Map<string, Standing>();
 
-  constructor(publicUrl: string, clock: Clock) {
+  /** `tools`: those of the embedder, whose names no account may use again. @throws InvalidRequestError one is wrong */
+  constructor(publicUrl: string, clock: Clock, tools: readonly VoiceTool[]) {
     this.#publicUrl = publicUrl;
     this.#clock = clock;
+    this.#tools = tools;
+    requireTools(tools);
   }
 
   get ids(): string[] {
@@ -32,6 +41,11 @@ export class AccountBook {
   /** The accounts that run. */
   get running(): Account[] {
     return [...this.#standings.values()].flatMap(({ account }) => account ?? []);
+  }
+
+  /** A running account by name. */
+  find(accountId: string): Account | undefined {
+    return this.#standings.get(accountId)?.account;
   }
 
   config(accountId: string): AccountConfig | undefined {
@@ -85,6 +99,14 @@ export class AccountBook {
     }
   }
 
+  /** @throws ConfigError a secret is missing from the environment @throws InvalidRequestError a name is taken */
+  #toolsOf({ tools }: AccountConfig, path: string): readonly VoiceTool[] {
+    const own = httpTools(tools, { env: process.env, field: `${path}.tools` });
+    requireTools(own, `${path}.tools`);
+    requireTools([...this.#tools, ...own], `${path}.tools`);
+    return own;
+  }
+
   #open(id: string, config: AccountConfig): Account {
     const path = `accounts.${id}`;
     if (config.brain === "agent" && config.turns === "server") {
@@ -123,6 +145,8 @@ export class AccountBook {
       brain: config.brain,
       sessionScope: config.sessionScope,
       consult: config.consult,
+      tools: this.#toolsOf(config, path),
+      mcpServers: config.mcpServers.map((server, index) => mcpServerOf(server, `${path}.mcpServers[${index}]`)),
       afterCall: config.afterCall,
       context: config.context,
       limits: config.limits,
@@ -137,3 +161,23 @@ const ownerOf = ({ channel, to, accountId }: NonNullable<AccountConfig["owner"]>
   to,
   ...(accountId !== undefined && { accountId }),
 });
+
+/** @throws ConfigError its token is missing from the environment */
+function mcpServerOf(
+  { label, url, authorizationEnv, allowedTools, trust }: AccountConfig["mcpServers"][number],
+  path: string,
+): { readonly server: McpServer; readonly trust: Trust } {
+  const authorization = authorizationEnv === undefined ? undefined : process.env[authorizationEnv];
+  if (authorizationEnv !== undefined && !authorization) {
+    throw new ConfigError(`${path}.authorizationEnv`, `the environment has no variable ${authorizationEnv}: set it`);
+  }
+  return {
+    trust,
+    server: {
+      label,
+      url,
+      ...(authorization && { authorization }),
+      ...(allowedTools.length > 0 && { allowedTools }),
+    },
+  };
+}

@@ -43,7 +43,7 @@ function call(changes: Partial<ConsultsParts> = {}) {
     clock,
     callId: "call_1",
     timeoutMs: 20_000,
-    callOver: over.signal,
+    isOver: () => over.signal.aborted,
     stopped: stopped.signal,
     onLate(text) {
       told.push(text);
@@ -56,7 +56,7 @@ function call(changes: Partial<ConsultsParts> = {}) {
     },
     ...changes,
   });
-  const tool = consults.tool({ agentId: "main", sessionKey: "agent:main:voice" });
+  const tool = consults.tool(() => ({ agentId: "main", sessionKey: "agent:main:voice" }));
   const ask = (args: object, trust: Trust = "known") => {
     const context: ToolContext = {
       ...{ callId: "call_1", accountId: "default", caller: "+15550005678", trust, transcript: [] },

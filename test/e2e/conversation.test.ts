@@ -105,7 +105,7 @@ test("a question for the agent is consulted with a spoken filler first, and its 
   expect(call.toolCalls).toBe(1);
   const written = types(call);
   expect(written.indexOf("tool.called")).toBeLessThan(written.indexOf("tool.finished"));
-  expect(session?.config.tools).toMatchObject([{ type: "function", name: "ask_openclaw" }]);
+  expect(session?.config.tools).toContainEqual(expect.objectContaining({ type: "function", name: "ask_openclaw" }));
 });
 
 const parameters = { type: "object", properties: {} };
@@ -157,7 +157,7 @@ test.each([
   expect(call.endReason).toBe("caller_hangup");
 });
 
-test("a stranger is offered no tool, and gets none by asking for it", async () => {
+test("a stranger may leave a message and end the call; other tools are not had by asking for them", async () => {
   const used: string[] = [];
   const open = tools.map((tool) => ({ ...tool, execute: async () => void used.push(tool.name) }));
   const ours = await world({ mind: toolMind, tools: open, account: { dmPolicy: "open" }, model: { gullible: true } });
@@ -171,7 +171,7 @@ test("a stranger is offered no tool, and gets none by asking for it", async () =
     BOB,
   );
   expect(call.trust).toBe("stranger");
-  expect(session?.config.tools).toEqual([]);
+  expect(session?.config.tools?.map(({ name }) => name)).toEqual(["end_call", "take_message"]);
   expect(used).toEqual([]);
   expect(session?.items.find(({ type }) => type === "function_call_output")?.output).toContain("There is no tool");
 });

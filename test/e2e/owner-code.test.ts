@@ -38,7 +38,7 @@ async function open() {
     tools: [door],
     speed: 4,
     model: { gullible: true },
-    account: { dmPolicy: "open", owner: OWNER },
+    account: { dmPolicy: "open", owner: OWNER, afterCall: { card: false } },
     host: {
       logger: silentLogger,
       async send({ channel, to }, { text }) {

@@ -7,7 +7,8 @@ import { type Clock, systemClock, type Timer } from "../../src/core/clock.ts";
 import type { JournalEntry } from "../../src/core/events.ts";
 import { type StandaloneHostOptions, standaloneHost } from "../../src/hosts/standalone.ts";
 import { silentLogger } from "../../src/logger.ts";
-import { type VoiceChannelOptions, VoiceChannelPlugin } from "../../src/plugin.ts";
+import type { VoiceChannelOptions } from "../../src/plugin/options.ts";
+import { VoiceChannelPlugin } from "../../src/plugin.ts";
 import type { Store } from "../../src/stores/store.ts";
 import { scriptEars, taughtVoice } from "../../src/testing/ears.ts";
 import {
@@ -183,7 +184,7 @@ export async function ended(plugin: VoiceChannelPlugin, call: CallSummary): Prom
   const journal: JournalEntry[] = [];
   for await (const entry of plugin.follow(call.callId, 0, new AbortController().signal)) {
     journal.push(entry);
-    if (entry.event.type === "memory.written") break; // the last that a call gets
+    if (entry.event.type === "afterwards.done" && entry.event.step === "wake") break; // the last that a call gets
   }
   const words = transcript.map(({ speaker, text, cut }) => `${speaker}: ${text}${cut ? " -" : ""}`);
   return { ...facts, words, journal };

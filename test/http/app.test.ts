@@ -246,7 +246,7 @@ describe("the API", () => {
     [{ to: 5 }, "to: "],
     [
       { to: "+15550001111", mesage: "x" },
-      "mesage: there is no such field. Known fields: to, message, from, accountId, purpose.",
+      "mesage: there is no such field. Known fields: to, message, from, accountId, purpose, continues.",
     ],
     [{ to: "+15550001111", message: "" }, "message: must not be empty"],
     [[], "body: "],

@@ -81,9 +81,10 @@ test("the example configuration is right, and shows the defaults", async () => {
   const env = { TWILIO_AUTH_TOKEN: "t", OPENAI_API_KEY: "k", OPENAI_WEBHOOK_SECRET: "s" };
   const { config } = await loadConfigFile(join(root, "config/voice.example.yaml"), env);
   const example = parseConfig(config);
-  const { number, carrier, engine, timeZone, allowFrom } = config.accounts["default"] as NonNullable<
-    (typeof config.accounts)[string]
-  >;
+  // What has no default is shown by example.
+  const { number, carrier, engine, timeZone, allowFrom, owner, tools, mcpServers } = config.accounts[
+    "default"
+  ] as NonNullable<(typeof config.accounts)[string]>;
   const least = parseConfig({
     publicUrl: config.publicUrl,
     defaultAccount: "default",
@@ -92,6 +93,9 @@ test("the example configuration is right, and shows the defaults", async () => {
         number,
         timeZone,
         allowFrom,
+        ...(owner && { owner }),
+        ...(tools && { tools }),
+        ...(mcpServers && { mcpServers }),
         carrier: { accountSid: carrier.accountSid, authToken: carrier.authToken },
         engine: { apiKey: engine.apiKey, webhookSecret: engine.webhookSecret },
       },

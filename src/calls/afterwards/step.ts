@@ -1,6 +1,6 @@
 import type { Call } from "../../core/call.ts";
 import { type Clock, sleep } from "../../core/clock.ts";
-import type { Host } from "../../hosts/host.ts";
+import type { ChannelAddress, Host } from "../../hosts/host.ts";
 import type { Store } from "../../stores/store.ts";
 import type { Account } from "../account.ts";
 import type { AskedOnCall, CallerBook } from "../callers.ts";
@@ -13,6 +13,8 @@ export interface PostCallParts {
   readonly callers: CallerBook;
   readonly account: Pick<Account, "agentId" | "timeZone" | "owner" | "afterCall">;
   readonly clock: Clock;
+  /** Where else the person of the call is reached, as the host's links and our own say. */
+  readonly linked: (call: Call) => Promise<readonly ChannelAddress[]>;
   /** Writes the daily note; resolves with its file, or nothing when there is no place for one. */
   readonly writeNote: (call: Call, asked: AskedOnCall) => Promise<string | undefined>;
   /** Aborted when the process stops: what is not done then is done after the next start. */

@@ -1,4 +1,4 @@
-import { type Call, callerNumber } from "../../core/call.ts";
+import type { Call } from "../../core/call.ts";
 import { sleep } from "../../core/clock.ts";
 import { HostError } from "../../core/errors.ts";
 import type { ChannelAddress, OutgoingMessage } from "../../hosts/host.ts";
@@ -34,14 +34,7 @@ export async function sendNotices(call: Call, parts: PostCallParts): Promise<str
   const { host, account } = parts;
   if (!account.afterCall.notifyLinked || !host.capabilities.send) return "none";
   if (!wasAnswered(call) || call.trust === "stranger") return "none";
-  const ref = {
-    accountId: call.accountId,
-    agentId: account.agentId,
-    number: callerNumber(call),
-    direction: call.direction,
-    callId: call.id,
-  };
-  const linked = await tried(parts, call, "notice", () => host.linked(ref));
+  const linked = await tried(parts, call, "notice", () => parts.linked(call));
   const card = cardAddress(call, parts);
   const others = linked.filter(({ channel, to }) => channel !== card?.channel || to !== card.to).slice(0, MAX_NOTICES);
   for (const address of others) await sendOnce(call, parts, "notice", address, { text: noticeText(call) });

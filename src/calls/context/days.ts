@@ -12,6 +12,12 @@ export function timeOf(atMs: number, timeZone: string): string {
   return lightFormat(new TZDate(atMs, timeZone), "HH:mm");
 }
 
+/** The day of the week and the date of a moment in an IANA time zone, as they are said: `Sunday, 1 March`. */
+export function spokenDayOf(atMs: number, timeZone: string): string {
+  const day = new Intl.DateTimeFormat("en-GB", { timeZone, weekday: "long", day: "numeric", month: "long" });
+  return day.format(atMs);
+}
+
 /** The last `count` calendar days in an IANA time zone, the day of the moment first. */
 export function lastDays(atMs: number, timeZone: string, count: number): readonly string[] {
   const now = new TZDate(atMs, timeZone);

@@ -3,7 +3,6 @@ import type { VoiceTool } from "../tools.ts";
 /** Longer facts are cut by whoever keeps them; the model is told before. */
 const MAX_FACT = 500;
 const MAX_MESSAGE = 1_000;
-const MAX_TEXT = 3_000;
 const MAX_QUERY = 200;
 const MAX_FOUND = 2_000;
 
@@ -36,22 +35,6 @@ export function rememberTool(remember: (text: string) => Promise<void>): VoiceTo
     async execute(args) {
       await remember(words(args, "text", MAX_FACT));
       return "It is remembered.";
-    },
-  };
-}
-
-/** Sends a text to where the person reads. `sendText` says when there is no such place. */
-export function sendMeTool(sendText: (text: string) => Promise<"sent" | "no-channel">): VoiceTool {
-  return {
-    name: "send_me",
-    description:
-      "Sends the caller a text in the chat where they are known, such as an address, a number or a link that is hard to " +
-      "note by ear. Only when they want it.",
-    parameters: textSchema(`The text as they are to read it; at most ${MAX_TEXT} characters.`),
-    maxCalls: 10,
-    async execute(args) {
-      const outcome = await sendText(words(args, "text", MAX_TEXT));
-      return outcome === "sent" ? "It was sent." : "It was not sent: no chat of the caller is known. Tell them so.";
     },
   };
 }

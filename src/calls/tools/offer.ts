@@ -15,7 +15,6 @@ export const BUILT_IN_TOOLS: ReadonlySet<string> = new Set([
   "end_call",
   "look_up_memory",
   "remember_this",
-  "send_me",
   "send_owner_code",
   "send_to_channel",
   "take_message",

@@ -8,7 +8,7 @@ import { isSharedSession, routeCaller } from "./caller-route.ts";
 import { completeText } from "./complete.ts";
 import { consultAgent } from "./consult.ts";
 import { hostFindings } from "./findings.ts";
-import { linkedAddresses } from "./linked.ts";
+import { linkedAddresses, principalsOf } from "./linked.ts";
 import { type HostLog, hostLogger, type Showing } from "./logger.ts";
 import { currentConfig } from "./raw-config.ts";
 import { recentTurns } from "./recent-turns.ts";
@@ -76,6 +76,7 @@ export async function openclawHost(
     onAnswer: (listener) => listeners.add(listener),
     answered: (answer) => listeners.tell(answer),
     linked: async ({ number }) => linkedAddresses(currentConfig(runtime).session?.identityLinks, number),
+    principals: async () => principalsOf(currentConfig(runtime).session?.identityLinks),
     recentTurns: (session, limit) => recentTurns(session, limit, logger),
     complete: (request, signal) => completeText(runtime, request, signal),
     async ask(request, onWords, signal) {

@@ -120,6 +120,8 @@ export async function scene(options: SceneOptions = {}) {
         callers,
         clock,
         signal: stop.signal,
+        linked: ({ id: callId, direction }) =>
+          host.linked({ accountId: "default", agentId: "main", number: "+15550001111", direction, callId }),
         account: {
           agentId: "main",
           timeZone: "UTC",

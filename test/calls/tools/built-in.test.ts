@@ -4,7 +4,6 @@ import {
   type LeftMessage,
   lookUpMemoryTool,
   rememberTool,
-  sendMeTool,
   takeMessageTool,
 } from "../../../src/calls/tools/built-in.ts";
 import { callMeBackTool } from "../../../src/calls/tools/call-me-back.ts";
@@ -33,7 +32,6 @@ test.each<[VoiceTool, Trust]>([
   [endCallTool(() => {}), "stranger"],
   [takeMessageTool(async () => {}), "stranger"],
   [rememberTool(async () => {}), "known"],
-  [sendMeTool(async () => "sent"), "known"],
   [back(), "known"],
   [lookUpMemoryTool(async () => ""), "owner"],
 ])("case 35: each built-in tool is whole, has a name of its own, and says whom it is for", (tool, trust) => {
@@ -58,7 +56,6 @@ test("what is to be remembered is handed on as it was said", async () => {
 
 test.each<[string, (count: () => void) => VoiceTool, string, number]>([
   ["remember_this", (count) => rememberTool(async () => count()), "text", 500],
-  ["send_me", (count) => sendMeTool(() => Promise.resolve<"sent">("sent").finally(count)), "text", 3_000],
   ["look_up_memory", (count) => lookUpMemoryTool(() => Promise.resolve("").finally(count)), "query", 200],
   ["take_message", (count) => takeMessageTool(async () => count()), "text", 1_000],
 ])("%s takes words, not nothing and not too many", async (_name, make, field, most) => {
@@ -69,27 +66,6 @@ test.each<[string, (count: () => void) => VoiceTool, string, number]>([
   expect(taken).toBe(0);
   await use(tool, { [field]: "a".repeat(most) });
   expect(taken).toBe(1);
-});
-
-test("a text is said to be sent when it was, and only then", async () => {
-  expect(
-    await use(
-      sendMeTool(async () => "sent"),
-      { text: "Main Street 1" },
-    ),
-  ).toBe("It was sent.");
-  expect(
-    await use(
-      sendMeTool(async () => "no-channel"),
-      { text: "Main Street 1" },
-    ),
-  ).toContain("was not sent");
-  await expect(
-    use(
-      sendMeTool(() => Promise.reject(new Error("No."))),
-      { text: "x" },
-    ),
-  ).rejects.toThrow("No.");
 });
 
 test("notes come back within bounds, and that there are none is said", async () => {
