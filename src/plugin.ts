@@ -315,8 +315,8 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     const { calls, finaliser } = this.#parts;
     const order = { reason: "shutdown", confirmWithinMs: STOP_CONFIRM_MS } as const;
     // A call whose end takes longer stays open in the store and is closed by the next start.
-    await this.#within(STOP_CALLS_MS, Promise.all(calls.all().map((live) => finaliser.end(live, order))));
-    await this.#within(STOP_AFTERWARDS_MS, this.#services.stop());
+    const ending = calls.all().map((live) => finaliser.end(live, order));
+    await this.#within(STOP_CALLS_MS, Promise.all([...ending, this.#services.stop()]));
     await this.#opening?.catch(() => {}); // whoever started has been told
     await this.#listener?.close();
     this.#listener = undefined;

@@ -90,7 +90,14 @@ export class AnswerDesk {
     this.#loaded.catch(() => {}); // answers that come meanwhile wait for it as well
     this.#stopListening = this.#parts.host.onAnswer((answer) => this.take(answer));
     this.#timer = this.#parts.clock.every(SWEEP_EVERY_MS, () => this.#sweep());
-    await this.#loaded;
+    try {
+      await this.#loaded;
+    } catch (error) {
+      this.#stopListening();
+      this.#timer.stop();
+      this.#loaded = undefined; // the store may be well later
+      throw error;
+    }
     this.#sweep();
   }
 

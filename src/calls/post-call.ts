@@ -111,12 +111,15 @@ function done(step: Afterwards, result: string): Unstamped {
 
 async function recordTurns(
   call: Call,
-  { host, signal }: Pick<PostCallParts, "host" | "signal">,
+  { host, account, signal }: Pick<PostCallParts, "host" | "account" | "signal">,
 ): Promise<RecordResult> {
   const { id: callId, agentId, sessionKey, accountId, trust, answeredAtMs, transcript: entries } = call;
   if (agentId === undefined || sessionKey === undefined || answeredAtMs === undefined || entries.length === 0) {
     return { how: "withheld", rows: 0 }; // nobody talked
   }
+  // An agent that talked itself took each turn as a message of that very session.
+  const ownSession = trust === "owner" || account.sessionScope === "per-call";
+  if (account.brain === "agent" && ownSession) return { how: "rows", rows: 0 };
   const record = { callId, agentId, sessionKey, accountId, trust, answeredAtMs, entries, number: callerNumber(call) };
   return host.record(record, signal);
 }

@@ -11,7 +11,7 @@ export interface PostCallParts {
   readonly host: Host;
   readonly store: Pick<Store, "journal" | "claim" | "settle">;
   readonly callers: CallerBook;
-  readonly account: Pick<Account, "agentId" | "timeZone" | "owner" | "afterCall">;
+  readonly account: Pick<Account, "agentId" | "timeZone" | "owner" | "afterCall" | "brain" | "sessionScope">;
   readonly clock: Clock;
   /** Where else the person of the call is reached, as the host's links and our own say. */
   readonly linked: (call: Call) => Promise<readonly ChannelAddress[]>;

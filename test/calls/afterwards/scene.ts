@@ -124,6 +124,8 @@ export async function scene(options: SceneOptions = {}) {
           host.linked({ accountId: "default", agentId: "main", number: "+15550001111", direction, callId }),
         account: {
           agentId: "main",
+          brain: "engine",
+          sessionScope: "host",
           timeZone: "UTC",
           afterCall: { card: true, notifyLinked: true, wake: true, ...options.afterCall },
           ...(owner && { owner }),
