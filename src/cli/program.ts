@@ -18,6 +18,8 @@ interface Common extends Where {
   readonly json?: boolean;
 }
 
+type PlaceOption = "message" | "purpose" | "continues" | "from" | "account";
+
 /** Runs one command of `openclaw-voice` and resolves with its exit code: 0 done, 1 failed, 2 misused. Never rejects. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   let code = DONE;
@@ -77,16 +79,16 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
     .argument("<number>", "whom to ring, like +15550001234", e164)
     .option("--message <text>", "what is said first, word for word")
     .option("--purpose <text>", "why you call; the model is told")
+    .option("--continues <sessionKey>", "the conversation that the call goes on with; the model is told what was said")
     .option("--from <number>", "which of the account's numbers shows", e164)
     .option("--account <id>", "which account rings")
-    .action(
-      async (to: string, options: Common & Partial<Record<"message" | "purpose" | "from" | "account", string>>) => {
-        const { message, purpose, from, account: accountId } = options;
-        const asked = Object.entries({ message, purpose, from, accountId }).filter(([, value]) => value !== undefined);
-        const call = await (await openClient(options, terminal)).placeCall({ to, ...Object.fromEntries(asked) });
-        show(options.json, call, [callLine(call)]);
-      },
-    );
+    .action(async (to: string, options: Common & Partial<Record<PlaceOption, string>>) => {
+      const { message, purpose, continues, from, account: accountId } = options;
+      const asked = { message, purpose, continues, from, accountId };
+      const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
+      const call = await (await openClient(options, terminal)).placeCall({ to, ...given });
+      show(options.json, call, [callLine(call)]);
+    });
   remote("calls", "List calls, newest first.")
     .option("--account <id>", "of one account")
     .option("--caller <number>", "with one person", e164)

@@ -54,9 +54,10 @@ describe("talking to a channel that runs", () => {
 
   test("call rings with everything that was said, and --json prints the API's object", async () => {
     const options = ["--message", "Hi.", "--from", "+15550001234", "--account", "a", "--purpose", "p", "--json"];
-    expect(await run("call", "+1 555 000 1111", ...options)).toBe(0);
+    expect(await run("call", "+1 555 000 1111", ...options, "--continues", "agent:main:direct:ann")).toBe(0);
+    const continues = "agent:main:direct:ann";
     expect(calls.placed).toEqual([
-      { to: "+15550001111", message: "Hi.", from: "+15550001234", accountId: "a", purpose: "p" },
+      { to: "+15550001111", message: "Hi.", from: "+15550001234", accountId: "a", purpose: "p", continues },
     ]);
     expect(JSON.parse(terminal.output.join(""))).toEqual(summary({ to: "+15550001111", state: "dialing" }));
   });

@@ -42,6 +42,11 @@ export function printCall(answer: Answer): void {
   );
 }
 
+/** Prints which keys were sent. */
+export function printSent(answer: Answer): void {
+  console.log(`Sent ${String(answer["digits"])} on ${String(answer["callId"])}.`);
+}
+
 /** Prints one journal entry: what was said in full, anything else by its name. */
 export function printEntry({ event }: { readonly event: Answer }): void {
   const time = new Date(Number(event["atMs"])).toISOString().slice(11, 23);

@@ -1,6 +1,6 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import { CHANNEL } from "./channel-id.ts";
-import { printCall, printCalls, printEntry, printFindings, printStatus } from "./cli-print.ts";
+import { printCall, printCalls, printEntry, printFindings, printSent, printStatus } from "./cli-print.ts";
 
 type CliContext = Parameters<Parameters<OpenClawPluginApi["registerCli"]>[0]>[0];
 type Command = CliContext["program"];
@@ -42,10 +42,27 @@ function addCommands(program: Command): void {
   command(voice, "call <to>", "Ring a number with country code, like +15551234567")
     .option("--message <text>", "said first, word for word, once they answer")
     .option("--purpose <text>", "why the call is made; the voice that talks is told")
+    .option("--continues <sessionKey>", "the conversation that the call goes on with; the voice is told what was said")
     .option("--from <number>", "which of the account's numbers shows")
     .option("--account <id>", "which account rings")
-    .action((to, { account: accountId, message, purpose, from, ...options }) =>
-      show("voice.place", { to, message, purpose, from, accountId }, options, printCall),
+    .action((to, { account: accountId, message, purpose, continues, from, ...options }) =>
+      show("voice.place", { to, message, purpose, continues, from, accountId }, options, printCall),
+    );
+  command(voice, "say <callId> <text>", "Say a sentence on a live call, word for word").action(
+    (callId, text, options) => show("voice.say", { callId, text }, options, printCall),
+  );
+  command(voice, "dtmf <callId> <digits>", "Press keys on a live call: 0-9, *, #, A-D; w waits half a second")
+    .option("--duration <ms>", "how long each key sounds, 50 to 500")
+    .action((callId, digits, { duration, ...options }) =>
+      guarded(async () => {
+        const timing = duration === undefined ? {} : { durationMs: milliseconds(duration) };
+        output(await ask("voice.dtmf", { callId, digits, ...timing }, options), options, printSent);
+      }),
+    );
+  command(voice, "instruct <callId> <text>", "Tell the voice something in the middle of a call, without cutting it")
+    .option("--respond", "have it act on it at once")
+    .action((callId, text, { respond = false, ...options }) =>
+      show("voice.instruct", { callId, text, respond }, options, printCall),
     );
   command(voice, "end <callId>", "Hang up a live call").action((callId, options) =>
     show("voice.end", { callId }, options, ({ call }) => printCall(call as Answer)),
@@ -71,6 +88,11 @@ function command(parent: Command, usage: string, description: string): Command {
     .option("--json", "print the gateway's answer as JSON")
     .option("--url <url>", "the gateway's address, when it is not the configured one")
     .option("--token <token>", "the gateway's token, when it is not the configured one");
+}
+
+function milliseconds(raw: string): number {
+  if (!/^\d{1,9}$/.test(raw)) throw new Error("--duration: write it as a whole number of milliseconds.");
+  return Number(raw);
 }
 
 /** Asks the gateway and prints what it says. */

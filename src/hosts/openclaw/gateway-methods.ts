@@ -21,11 +21,12 @@ const READ: Readonly<Record<string, Method>> = {
 };
 
 const WRITE: Readonly<Record<string, Method>> = {
-  "voice.place": (voice, { to, message, purpose, from, accountId, requestId }) =>
+  "voice.place": (voice, { to, message, purpose, continues, from, accountId, requestId }) =>
     voice.placeCall({
       to: String(to),
       ...string("message", message),
       ...string("purpose", purpose),
+      ...string("continues", continues),
       ...string("from", from),
       ...string("accountId", accountId),
       ...string("requestId", requestId),

@@ -1,6 +1,7 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import { InvalidRequestError } from "../../core/errors.ts";
 import type { VoiceChannelPlugin } from "../../plugin.ts";
+import { CHANNEL } from "./channel-id.ts";
 import { requireDesk } from "./desk-exchange.ts";
 import { problemOf } from "./problem.ts";
 
@@ -27,6 +28,12 @@ const PARAMETERS = {
     to: text("place: whom to ring, with country code, like +15551234567."),
     message: text("place: said first, word for word, once they answer. say: the words to speak."),
     purpose: text("place: why the call is made and what it is to achieve; the voice that talks is told."),
+    continues: {
+      type: "boolean",
+      description:
+        "place: whether the voice is told what was said last in this conversation; true unless told. Set it to false " +
+        "whenever you ring anybody but the person whom you are writing with.",
+    },
     from: text("place: which of the account's numbers shows; its main number unless told."),
     accountId: text("place, list, history: which voice account; the default one unless told."),
     callId: text("end, say, dtmf, status: which call, as place or list gave it."),
@@ -41,6 +48,7 @@ interface Arguments {
   readonly to?: unknown;
   readonly message?: unknown;
   readonly purpose?: unknown;
+  readonly continues?: unknown;
   readonly from?: unknown;
   readonly accountId?: unknown;
   readonly callId?: unknown;
@@ -51,7 +59,7 @@ interface Arguments {
 
 /** The tool of one agent session. It never throws: what failed is its result. */
 export function phoneCallTool(): Factory {
-  return ({ sessionId, sessionKey }) => ({
+  return ({ sessionId, sessionKey, messageChannel }) => ({
     name: TOOL,
     label: "Phone call",
     description:
@@ -62,8 +70,9 @@ export function phoneCallTool(): Factory {
       try {
         // Ids of tool calls are unique within their session only.
         const requestId = [sessionId ?? sessionKey ?? "session", toolCallId].join(":");
+        const origin: Origin = { requestId, ...(sessionKey && messageChannel !== CHANNEL && { chat: sessionKey }) };
         const useDesk = requireDesk();
-        return result(await useDesk((voice) => act(voice, (parameters ?? {}) as Arguments, requestId)));
+        return result(await useDesk((voice) => act(voice, (parameters ?? {}) as Arguments, origin)));
       } catch (error) {
         return result(problemOf(error));
       }
@@ -73,8 +82,15 @@ export function phoneCallTool(): Factory {
 
 // --- Internal helpers ---
 
+/** Where an action comes from. */
+interface Origin {
+  readonly requestId: string;
+  /** The key of the agent's session, when it is a text conversation: a call tells nobody what was said on another. */
+  readonly chat?: string;
+}
+
 /** Carries out one action. `details` of the result are the same objects that the HTTP API gives. */
-async function act(voice: VoiceChannelPlugin, args: Arguments, requestId: string): Promise<object> {
+async function act(voice: VoiceChannelPlugin, args: Arguments, { requestId, chat }: Origin): Promise<object> {
   const account = optional("accountId", args.accountId);
   switch (args.action) {
     case "place":
@@ -85,6 +101,7 @@ async function act(voice: VoiceChannelPlugin, args: Arguments, requestId: string
         ...optional("message", args.message),
         ...optional("purpose", args.purpose),
         ...optional("from", args.from),
+        ...(chat !== undefined && args.continues !== false && { continues: chat }),
       });
     case "end": {
       const { call, confirmed } = await voice.endCall(required("callId", args.callId));

@@ -7,11 +7,11 @@ import { ScriptedCalls } from "../../http/desks.ts";
 let leave: (() => void) | undefined;
 afterEach(() => leave?.());
 
-/** The tool over a desk that a test scripts. */
-function open() {
+/** The tool over a desk that a test scripts, as a session has it. */
+function open(session: object = { sessionId: "s", sessionKey: "agent:main", messageChannel: "telegram" }) {
   const calls = new ScriptedCalls();
   leave = answerForDesk(((action: (voice: unknown) => unknown) => action(calls)) as UseDesk);
-  const tool = phoneCallTool()({ sessionId: "s", sessionKey: "agent:main" } as never) as unknown as {
+  const tool = phoneCallTool()(session as never) as unknown as {
     parameters: { properties: Record<string, { enum?: string[] }> };
     execute(id: string, args: unknown): Promise<{ details: unknown }>;
   };
@@ -41,4 +41,26 @@ test("an action that is not there names those that are", async () => {
   const { run } = open();
   const refusal = await run({ action: "press" });
   expect(refusal).toMatchObject({ code: "invalid_request", message: expect.stringContaining("dtmf") });
+});
+
+test("a call that is placed from a chat goes on with it, unless the agent rings somebody else", async () => {
+  const { calls, run } = open();
+  await run({ action: "place", to: "+15550001111" });
+  await run({ action: "place", to: "+15550001111", continues: true });
+  await run({ action: "place", to: "+15550002222", continues: false });
+  const requestId = "s:t1";
+  expect(calls.placed).toEqual([
+    { to: "+15550001111", requestId, continues: "agent:main" },
+    { to: "+15550001111", requestId, continues: "agent:main" },
+    { to: "+15550002222", requestId },
+  ]);
+});
+
+test.each([
+  ["on a phone call", { sessionId: "s", sessionKey: "agent:main:voice", messageChannel: "voice" }],
+  ["without a session", { sessionId: "s" }],
+])("a call that is placed %s goes on with nothing", async (_, session) => {
+  const { calls, run } = open(session);
+  await run({ action: "place", to: "+15550001111" });
+  expect(calls.placed).toEqual([{ to: "+15550001111", requestId: "s:t1" }]);
 });
