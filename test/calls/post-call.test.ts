@@ -294,3 +294,12 @@ const ANSWER_WITHOUT_ACTION = JSON.stringify({
   commitments: [],
   needsAction: false,
 });
+
+test("turns that the agent took itself, in the owner's session, are not written there a second time", async () => {
+  const owners = await open({ brain: "agent", call: overCall({ trust: "owner", transcript: TALK }) });
+  await owners.finish();
+  expect([...owners.rows.keys()]).toEqual([]);
+  const knowns = await open({ brain: "agent", call: overCall({ trust: "known", transcript: TALK }) });
+  await knowns.finish();
+  expect([...knowns.rows.keys()]).toEqual(["call_1"]);
+});

@@ -73,6 +73,7 @@ export interface SceneOptions {
   /** The call; `overCall()` unless told. */
   readonly call?: Call;
   readonly host?: Partial<Host>;
+  readonly brain?: "engine" | "agent";
   readonly afterCall?: Partial<PostCallParts["account"]["afterCall"]>;
   /** Where the owner is reached; `null`: nowhere. */
   readonly owner?: ChannelAddress | null;
@@ -124,7 +125,7 @@ export async function scene(options: SceneOptions = {}) {
           host.linked({ accountId: "default", agentId: "main", number: "+15550001111", direction, callId }),
         account: {
           agentId: "main",
-          brain: "engine",
+          brain: options.brain ?? "engine",
           sessionScope: "host",
           timeZone: "UTC",
           afterCall: { card: true, notifyLinked: true, wake: true, ...options.afterCall },
