@@ -34,6 +34,7 @@ import type {
   StatusReport,
 } from "./http/doors.ts";
 import type { Listener } from "./http/listener.ts";
+import { accountFindings } from "./plugin/account-findings.ts";
 import { AccountBook } from "./plugin/accounts.ts";
 import { examine } from "./plugin/doctor.ts";
 import type { VoiceChannelOptions } from "./plugin/options.ts";
@@ -183,6 +184,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       publicUrl,
       liveCalls: this.#parts.calls.size,
       accounts: this.#accounts.ids.map((id) => this.#accountStatus(id)),
+      settings: this.#accounts.running.flatMap((account) => accountFindings(account, this.#host)),
       host: await this.#host.report(),
       ...(this.#listener && { listening: { host: this.#listener.host, port: this.#listener.port } }),
     };

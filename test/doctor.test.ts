@@ -33,10 +33,11 @@ afterEach(async () => {
 });
 
 /** The settings of an account that can work, but for what is changed. */
-function account(changes: { carrier?: object; engine?: object; enabled?: boolean; colour?: string } = {}) {
+function account(changes: { carrier?: object; engine?: object; [setting: string]: unknown } = {}) {
   const { accountSid, authToken, url: apiBaseUrl } = phones;
   return {
     number: "+15550001234",
+    owner: { channel: "telegram", to: "555" },
     ...changes,
     carrier: { accountSid, authToken, apiBaseUrl, ...changes.carrier },
     engine: { apiKey: "sk-right", baseUrl: model.url, ...changes.engine },
@@ -49,6 +50,16 @@ function bookOf(accounts: Record<string, object>, settings: object = {}) {
   for (const [id, one] of parsed.accounts) book.set(id, one);
   return { book, settings: parsed.settings };
 }
+
+/** A host with all that an account needs of one. */
+const ABLE: StandaloneHostOptions = {
+  logger: silentLogger,
+  consult: () => "",
+  record: () => {},
+  send: () => ({}),
+  answers: () => () => {},
+  wake: () => {},
+};
 
 interface Case {
   readonly accounts: Record<string, object>;
@@ -67,11 +78,14 @@ async function findings({ accounts, settings: own, host, changes }: Case): Promi
     statuses: book.ids.map((id) => book.status(id, 0)),
     listener: { host: "127.0.0.1", port: 3334, close: async () => {} } as unknown as Patient["listener"],
     store,
-    host: standaloneHost({ logger: silentLogger, workspaceDir, consult: () => "", record: () => {}, ...host }),
+    host: standaloneHost({ ...ABLE, workspaceDir, ...host }),
     ...changes,
   });
 }
 
+/** A host that lacks these. */
+const without = (...names: readonly (keyof StandaloneHostOptions)[]): StandaloneHostOptions =>
+  Object.fromEntries(names.map((name) => [name, undefined]));
 const of = (found: readonly Finding[], check: string, accountId?: string) =>
   found.find((finding) => finding.check === check && finding.accountId === accountId);
 const complaints = (found: readonly Finding[]) => found.filter(({ level }) => level !== "ok");
@@ -81,7 +95,10 @@ describe("doctor", () => {
     const found = await findings({ accounts: { default: account() } });
     expect(complaints(found)).toEqual([]);
     expect(found.map(({ check }) => check).sort()).toEqual(
-      ["carrier", "clips", "configuration", "engine", "pairing", "port", "public_url", "store", "workspace"].sort(),
+      [
+        ...["carrier", "clips", "configuration", "engine", "owner_channel", "pairing", "port", "public_url"],
+        ...["store", "tools", "workspace"],
+      ].sort(),
     );
     expect(model.requests.map(({ path }) => path)).toEqual(["/v1/models/gpt-realtime-2.1"]);
   });
@@ -183,6 +200,71 @@ describe("doctor", () => {
       level: "error",
       message: expect.stringMatching(/missing cue, .*callers hear nothing/),
     });
+  });
+
+  test("says what an account without an owner goes without, and one whose host sends nothing", async () => {
+    const ownerless = await findings({ accounts: { default: account({ owner: undefined }) } });
+    expect(complaints(ownerless)).toEqual([
+      expect.objectContaining({ check: "owner_channel", level: "warning", accountId: "default" }),
+    ]);
+    expect(of(ownerless, "owner_channel", "default")).toMatchObject({
+      message: expect.stringMatching(/nobody gets cards, codes and questions/),
+      remedy: expect.stringContaining("accounts.default.owner"),
+    });
+    const mute = await findings({ accounts: { default: account() }, host: without("send", "answers") });
+    expect(complaints(mute)).toEqual([
+      expect.objectContaining({
+        check: "owner_channel",
+        level: "warning",
+        message: expect.stringContaining("no messages"),
+      }),
+    ]);
+    const deaf = await findings({ accounts: { default: account() }, host: without("answers") });
+    expect(of(deaf, "owner_channel", "default")).toMatchObject({
+      level: "ok",
+      message: expect.stringContaining("nothing is asked"),
+    });
+  });
+
+  test("an agent that is to take turns needs a host that gives them to it, and has its own tools", async () => {
+    const agent = account({ brain: "agent" });
+    const unable = await findings({ accounts: { default: agent } });
+    expect(complaints(unable)).toEqual([
+      expect.objectContaining({ check: "brain", level: "error", remedy: expect.stringContaining("brain to engine") }),
+    ]);
+    const host = { ask: () => {} };
+    expect(of(await findings({ accounts: { default: agent }, host }), "brain", "default")).toMatchObject({
+      level: "ok",
+    });
+    const shop = { label: "shop", url: "https://shop.example.com/mcp" };
+    const equipped = await findings({ accounts: { default: { ...agent, mcpServers: [shop] } }, host });
+    expect(complaints(equipped)).toEqual([
+      expect.objectContaining({ check: "brain", level: "warning", remedy: expect.stringContaining("mcpServers") }),
+    ]);
+  });
+
+  test("a host that cannot wake the agent is no fault, and is noted only where it would be woken", async () => {
+    const host = without("wake");
+    const noted = await findings({ accounts: { default: account() }, host });
+    expect(of(noted, "wake", "default")).toMatchObject({ level: "ok", message: expect.stringContaining("not woken") });
+    const unwanted = await findings({ accounts: { default: account({ afterCall: { wake: false } }) }, host });
+    expect(of(unwanted, "wake", "default")).toBeUndefined();
+  });
+
+  test("counts the tools of an account, and names those that everybody who rings may use", async () => {
+    const tool = (name: string, trust: string) => ({
+      name,
+      trust,
+      description: "Looks.",
+      url: "https://shop.example.com",
+    });
+    const tools = [tool("order_status", "known"), tool("opening_hours", "stranger")];
+    const mcpServers = [{ label: "shop", url: "https://shop.example.com/mcp" }];
+    const found = await findings({ accounts: { default: account({ tools, mcpServers }), bare: account() } });
+    expect(of(found, "tools", "default")?.message).toBe(
+      "Tools of its settings: 2 (order_status, opening_hours). For everybody who rings: opening_hours. MCP servers: 1 (shop).",
+    );
+    expect(of(found, "tools", "bare")?.message).toBe("Tools of its settings: 0. MCP servers: 0.");
   });
 
   test("a host that cannot say where an agent belongs is a finding, not a failure", async () => {

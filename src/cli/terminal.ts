@@ -30,7 +30,7 @@ export function statusLines(report: StatusReport): string[] {
       const of = number === undefined ? "" : ` ${number}`;
       return `${accountId}${of}: ${state}, live calls: ${liveCalls}${problem ? `. ${problem}` : ""}`;
     }),
-    ...report.host.filter(({ level }) => level !== "ok").map(findingLine),
+    ...[...report.settings, ...report.host].filter(({ level }) => level !== "ok").map(findingLine),
   ];
 }
 

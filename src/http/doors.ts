@@ -60,6 +60,8 @@ export interface StatusReport {
   readonly publicUrl: string;
   readonly liveCalls: number;
   readonly accounts: readonly AccountStatus[];
+  /** What the settings of the accounts that run mean with this host. */
+  readonly settings: readonly Finding[];
   readonly host: readonly HostFinding[];
 }
 

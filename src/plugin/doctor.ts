@@ -6,6 +6,7 @@ import type { Host } from "../hosts/host.ts";
 import type { AccountStatus, Finding } from "../http/doors.ts";
 import type { Listener } from "../http/listener.ts";
 import type { Store } from "../stores/store.ts";
+import { accountFindings } from "./account-findings.ts";
 
 /** What `doctor` looks at. */
 export interface Patient {
@@ -93,12 +94,13 @@ async function checkStore({ store, settings }: Patient): Promise<Finding> {
 
 async function examineAccount(account: Account, host: Host): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(PROBE_MS);
-  return Promise.all([
+  const asked = await Promise.all([
     probe("carrier", account, () => account.carrier.probe(signal)),
     probe("engine", account, () => account.engine.probe(signal)),
     workspace(account, host),
     ...(account.clips ? [spokenClips(account.id, account.clips)] : []),
   ]);
+  return [...asked, ...accountFindings(account, host)];
 }
 
 async function probe(check: string, { id: accountId }: Account, ask: () => Promise<void>): Promise<Finding> {

@@ -50,6 +50,8 @@ describe("talking to a channel that runs", () => {
     expect(await run("status")).toBe(0);
     expect(terminal.output[0]).toContain("The voice channel 0.0.0 runs");
     expect(terminal.output[1]).toBe("default +15550001234: running, live calls: 1");
+    expect(terminal.output[2]).toBe("warning  default: owner_channel: No owner is set. Set one.");
+    expect(terminal.output).toHaveLength(3); // what is well is for doctor
   });
 
   test("call rings with everything that was said, and --json prints the API's object", async () => {

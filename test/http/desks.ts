@@ -4,7 +4,7 @@ import { type CallSummary, newCall, summarise } from "../../src/core/call.ts";
 import { CallNotFoundError, InvalidSignatureError } from "../../src/core/errors.ts";
 import type { CallEvent, JournalEntry } from "../../src/core/events.ts";
 import type { Logger } from "../../src/hosts/host.ts";
-import type { CallDesk, PlaceCallRequest, WebhookDesk } from "../../src/http/doors.ts";
+import type { CallDesk, PlaceCallRequest, StatusReport, WebhookDesk } from "../../src/http/doors.ts";
 import type { CallQuery } from "../../src/stores/store.ts";
 
 export const TOKEN = "test-token-0123456789-0123456789-0123456789";
@@ -14,6 +14,17 @@ export const PUBLIC_URL = "https://voice.example.com";
 export function summary(changes: Partial<CallSummary> = {}): CallSummary {
   return { ...summarise({ ...newCall(), id: "call_1", to: "+15550001111" }, 0), ...changes };
 }
+
+const SETTINGS: StatusReport["settings"] = [
+  {
+    level: "warning",
+    check: "owner_channel",
+    accountId: "default",
+    message: "No owner is set.",
+    remedy: "Set one.",
+  },
+  { level: "ok", check: "tools", accountId: "default", message: "Tools of its settings: 0." },
+];
 
 /** A desk that does what a test scripts and writes down what it was asked. */
 export class ScriptedCalls implements CallDesk {
@@ -37,7 +48,15 @@ export class ScriptedCalls implements CallDesk {
   async status() {
     this.#maybeFail();
     const accounts = [{ accountId: "default", state: "running", number: "+15550001234", liveCalls: 1 }] as const;
-    return { running: true, version: "0.0.0", publicUrl: PUBLIC_URL, liveCalls: 1, accounts, host: [] };
+    return {
+      running: true,
+      version: "0.0.0",
+      publicUrl: PUBLIC_URL,
+      liveCalls: 1,
+      accounts,
+      settings: SETTINGS,
+      host: [],
+    };
   }
   async doctor() {
     return [];

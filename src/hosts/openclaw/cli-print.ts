@@ -15,7 +15,7 @@ export function printStatus(answer: Answer): void {
     const problem = account.problem === undefined ? "" : `: ${account.problem}`;
     console.log(`- ${account.accountId} ${account.number ?? ""} ${account.state}${problem}`);
   }
-  printFindings({ findings: status.host.filter((finding) => finding.level !== "ok") });
+  printFindings({ findings: [...status.settings, ...status.host].filter((finding) => finding.level !== "ok") });
 }
 
 /** Prints findings, each fault with its remedy. */

@@ -22,10 +22,10 @@ test.each([
   expect(levels("owner", { commands: { ownerAllowFrom }, account: { dmPolicy } })).toEqual([level]);
 });
 
-test("an account is noted when nobody is its owner, or none of the host's channels reaches them", () => {
+test("an account is noted when none of the host's channels reaches its owner", () => {
   const reached = { owner: { channel: "telegram", to: "555" } };
   expect(levels("owner_channel", { account: reached })).toEqual([]);
-  expect(levels("owner_channel", { account: {} })).toEqual(["warning"]);
+  expect(levels("owner_channel", { account: {} })).toEqual([]);
   expect(levels("owner_channel", { account: { owner: { channel: "discord", to: "1" } } })).toEqual(["warning"]);
   expect(levels("owner_channel", { account: { owner: { channel: "voice", to: "+1" } } })).toEqual(["warning"]);
   expect(levels("owner_channel", { account: { enabled: false } })).toEqual([]);
