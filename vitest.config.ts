@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Whole calls, and whatever else waits more than it works: two files side by side do not slow each other. */
 const calls = [
-  "test/e2e/{afterwards,answers,attestation,call,conversation,dtmf,examples,inbound,media,openai-webhook,outbound,owner-code}.test.ts",
+  "test/e2e/{afterwards,agent-brain,answers,ask-owner,attestation,call,conversation,dtmf,examples,inbound,leak,media,openai-webhook,outbound,owner-code}.test.ts",
   "test/package/**/*.test.ts",
   "examples/**/*.test.ts",
 ];
@@ -10,7 +10,7 @@ const calls = [
 /** Tests of the whole: a gateway, many calls at once or sound that is judged in each. Side by side they would disturb each other. */
 const wholes = [
   "test/host/**/*.test.ts",
-  "test/e2e/{demo,load,never-silent,never-silent-waits,quality,silence,sound,wire}.test.ts",
+  "test/e2e/{consult,demo,load,never-silent,never-silent-waits,quality,silence,sound,wire}.test.ts",
 ];
 
 export default defineConfig({
