@@ -185,14 +185,14 @@ export class VoiceCallHandler {
 
   async #writeNote(call: Call, account: Account, asked: AskedOnCall): Promise<string | undefined> {
     if (!account.context.writeBack || call.answeredAtMs === undefined) return undefined;
-    const { workspaceDir, principal } = await this.#parts.sessions.route(refOf(call, account));
+    const { workspaceDir } = await this.#parts.sessions.route(refOf(call, account));
     if (workspaceDir === undefined) return undefined;
     return this.#parts.contexts.writeNote({
       call,
       workspaceDir,
       timeZone: account.timeZone,
       asked,
-      ...(principal !== undefined && { personName: principal }),
+      ...(call.principal !== undefined && { personName: call.principal }),
     });
   }
 }

@@ -106,7 +106,7 @@ export class CallerBook {
 
   /** Adds a call that is over to its caller's history, once, with what was promised on it. @throws StoreError */
   async afterCall(call: Call, outcome: CallOutcome): Promise<void> {
-    const number = callerNumber(call);
+    const number = keptNumber(call);
     if (!isNumber(number)) return;
     await this.#change(keyOf(call.accountId, number, call.id), (file) => {
       if (file.lastCalls.some(({ callId }) => callId === call.id)) return file;
@@ -149,7 +149,7 @@ export class CallerBook {
 
   /** What the caller asked for on this call: facts to remember, messages to pass on. @throws StoreError */
   async asked(call: Call): Promise<AskedOnCall> {
-    const { file } = await this.#read(keyOf(call.accountId, callerNumber(call), call.id));
+    const { file } = await this.#read(keyOf(call.accountId, keptNumber(call), call.id));
     const onCall = ({ callId }: CallerNote) => callId === call.id;
     return {
       remembered: file.facts.filter(onCall).map(({ text }) => text),
@@ -179,6 +179,11 @@ export class CallerBook {
     }
     throw new StoreError("What is kept of a caller changed again and again while it was being changed.");
   }
+}
+
+/** Under whose number a call is kept; empty when the network says that the number is not the caller's. */
+export function keptNumber(call: Pick<Call, "direction" | "from" | "to" | "attestation">): string {
+  return call.attestation === "failed" ? "" : callerNumber(call);
 }
 
 // --- Internal helpers ---

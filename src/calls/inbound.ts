@@ -95,7 +95,10 @@ export class Reception {
     await journal.write({ type: "leg.accepted", legId: leg.legId });
     if (full) return this.#turnAway(live, "rejected", PHRASES.busy);
     emit("ringing", view(this.#parts, journal.call));
-    const { route, admission } = await this.#parts.identifyCaller(account, leg.from, callId);
+    // A forged number is nobody's: what is said belongs into no session of the person whose number it is.
+    const forged = leg.attestation === "failed";
+    const asked = forged ? { ...account, sessionScope: "per-call" as const } : account;
+    const { route, admission } = await this.#parts.identifyCaller(asked, leg.from, callId);
     if (!admission.allowed) return this.#turnAway(live, "not_allowed", PHRASES.notAllowed);
     const { agentId, sessionKey, principal } = route;
     await journal.write({
@@ -103,7 +106,7 @@ export class Reception {
       agentId,
       sessionKey,
       trust: lowered(admission.trust, leg.attestation),
-      ...(principal !== undefined && { principal }),
+      ...(principal !== undefined && !forged && { principal }),
     });
     return this.#connect(live, leg.legId, sinceMs);
   }

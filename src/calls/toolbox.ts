@@ -5,7 +5,7 @@ import type { Store } from "../stores/store.ts";
 import type { Account } from "./account.ts";
 import type { OwnerQuestions } from "./ask-owner.ts";
 import type { Callbacks } from "./callbacks.ts";
-import type { CallerBook } from "./callers.ts";
+import { type CallerBook, keptNumber } from "./callers.ts";
 import { Consults } from "./consult.ts";
 import { spokenDayOf, timeOf } from "./context/days.ts";
 import type { Conversation } from "./conversation.ts";
@@ -85,7 +85,7 @@ function makeTools(parts: ToolboxParts, call: ToolboxCall): readonly VoiceTool[]
   const { account, journal } = call;
   const { clock, callers, callbacks, owner, handoffs, search } = parts;
   const note = () => ({ atMs: Math.round(clock.now()), callId: journal.call.id, verified: isOwner(journal.call) });
-  const who = () => [account.id, callerNumber(journal.call)] as const;
+  const who = () => [account.id, keptNumber(journal.call)] as const;
   const asking = [owner.tool(journal, account), handoffs.tool(journal, account)].filter((tool) => tool !== undefined);
   return [
     consultTool(parts, call),

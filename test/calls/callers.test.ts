@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { CallerBook } from "../../src/calls/callers.ts";
+import { CallerBook, keptNumber } from "../../src/calls/callers.ts";
 import { type Call, newCall } from "../../src/core/call.ts";
 import { StoreError } from "../../src/core/errors.ts";
 import type { CallOutcome } from "../../src/core/events.ts";
@@ -173,4 +173,10 @@ test("who is forgotten is unknown", async () => {
   await book.forget("default", ANN);
   expect(await store.document("caller", `default:${ANN}`)).toBeUndefined();
   expect((await book.profile("default", BOB)).facts).toHaveLength(1);
+});
+
+test("a call whose number is forged is kept under no number: nobody else is taken for its caller", () => {
+  const call = { direction: "inbound", from: "+15550005678", to: "+15550001234" } as const;
+  expect(keptNumber(call)).toBe("+15550005678");
+  expect(keptNumber({ ...call, attestation: "failed" })).toBe("");
 });

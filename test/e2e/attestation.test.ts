@@ -31,20 +31,23 @@ async function ring(stirVerstat: StirVerstat | null) {
     },
   });
   await ringing.ended;
-  return { call: await ending, opened, session: ours.model.sessions[0] };
+  return { ours, call: await ending, opened, session: ours.model.sessions[0] };
 }
 
 const attestationOf = ({ journal }: EndedCall) =>
   journal.map(({ event }) => event).find((event) => event.type === "call.created")?.attestation;
 
 test("a listed number with a wrong signature is a stranger: no tool of the owner's is there for it", async () => {
-  const { call, opened, session } = await ring("TN-Validation-Failed-A");
+  const { ours, call, opened, session } = await ring("TN-Validation-Failed-A");
   expect(attestationOf(call)).toBe("failed");
   expect(call.trust).toBe("stranger");
   expect(JSON.stringify(session?.config.tools)).not.toContain("open_door");
   expect(session?.items.find(({ type }) => type === "function_call_output")?.output).toContain("There is no tool");
   expect(opened).toBe(0);
   expect(call.endReason).toBe("caller_hangup");
+  const routed = call.journal.map(({ event }) => event).find((event) => event.type === "caller.routed");
+  expect(routed?.sessionKey).toContain(call.callId);
+  expect(await ours.plugin.history(ANN)).toHaveLength(1);
 });
 
 test.each([
