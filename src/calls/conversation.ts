@@ -71,7 +71,6 @@ export class Conversation {
       onTick: (nowMs) => this.#tick(nowMs),
     });
     this.#turns = this.#makeTurns();
-    this.#brain = this.#makeBrain();
     const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
     const progress = (words: string) => void this.say(words);
     this.#tools = new RunningTools({ ...parts, facts, progress, signal: this.#over.signal });
@@ -95,6 +94,7 @@ export class Conversation {
       },
     });
     this.#waiting.engineAway(clock.now());
+    this.#brain = this.#makeBrain();
     this.#leaving = new Leaving(clock, parts.onLeave);
     this.#keys = new KeyCollector({ clock, onEntry: (entry) => this.instruct(keyNote(entry), true) });
   }
