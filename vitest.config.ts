@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Whole calls, and whatever else waits more than it works: two files side by side do not slow each other. */
 const calls = [
-  "test/e2e/{afterwards,agent-brain,answers,ask-owner,attestation,call,conversation,dtmf,examples,inbound,leak,media,openai-webhook,outbound,owner-code}.test.ts",
+  "test/e2e/{afterwards,agent-brain,answers,ask-owner,attestation,call,call-tools,context-refresh,conversation,dtmf,examples,inbound,leak,media,openai-webhook,outbound,owner-code}.test.ts",
   "test/package/**/*.test.ts",
   "examples/**/*.test.ts",
 ];
