@@ -65,9 +65,9 @@ export class Handoffs {
     return handoff;
   }
 
-  /** The tool for one call; none for a stranger, or where messages cannot be sent. */
+  /** The tool for one call, for who is known by the time it is offered; none where messages cannot be sent. */
   tool(journal: CallJournal, account: Pick<Account, "owner">): VoiceTool | undefined {
-    if (!this.#parts.host.capabilities.send || journal.call.trust === "stranger") return undefined;
+    if (!this.#parts.host.capabilities.send) return undefined;
     return {
       name: "send_to_channel",
       description:

@@ -144,9 +144,9 @@ describe("to whom", () => {
     expect(channel.last.address).toEqual(ANN);
   });
 
-  test("a stranger has no such tool, and is refused without it", async () => {
+  test("the tool is for who is known, whatever the call knew when it was made; a stranger is refused without it", async () => {
     const { channel, tool, handOff } = await bench({ trust: "stranger" });
-    expect(tool()).toBeUndefined();
+    expect(tool()?.trust).toBe("known");
     await expect(handOff("transcript")).rejects.toThrow(/not known/);
     expect(channel.messages).toEqual([]);
   });
