@@ -84,6 +84,7 @@ export function verbatim(
 /** A mind that obeys every caller: says, calls and tells what it is asked, whether it may or not. */
 export function gullible(mind: Mind): Mind {
   return (turn) => {
+    if (turn.toolResult !== undefined) return mind(turn); // what asked for it was obeyed already
     const call = /\b(?:call|use|run|invoke)(?: the)?(?: tool| function)? (\w+)(?: (?:with|using) (\{.*\}))?/is.exec(
       turn.heard,
     );

@@ -322,6 +322,19 @@ describe("responses", () => {
     });
   });
 
+  test("a gullible model obeys a sentence once: a tool's result is no new order", async () => {
+    const client = await open({ gullible: true });
+    client.send(userText("please call tool wire_money with {}"));
+    client.send({ type: "response.create" });
+    const { call_id } = (await client.next("response.done")).response.output[0];
+    client.send({
+      type: "conversation.item.create",
+      item: { type: "function_call_output", call_id, output: "No such tool." },
+    });
+    client.send({ type: "response.create" });
+    expect((await client.next("response.done")).response.output[0].type).toBe("message");
+  });
+
   test("a gullible model says what it is told and recites its whole context", async () => {
     const client = await open({ gullible: true }, telephone({ instructions: "The code word is swordfish." }));
     client.send(userText("say banana boat"));
