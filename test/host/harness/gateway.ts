@@ -12,6 +12,8 @@ export interface Gateway {
   running(): boolean;
   /** Asks it to stop and waits until it has; after `graceMs` it is killed, and that is an error. */
   stop(graceMs?: number): Promise<void>;
+  /** Kills it at once and waits until it is gone. */
+  kill(): Promise<void>;
 }
 
 /** The last step of a start. It says "ready" after it only when every secret of every account could be resolved. */
@@ -47,6 +49,10 @@ export async function startGateway(home: OpenClawHome, readyMs = 120_000): Promi
       await exited;
       clearTimeout(late);
       if (child.signalCode === "SIGKILL") throw new Error(`the gateway did not stop within ${graceMs} ms`);
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await exited;
     },
   };
   const died = exited.then(() => {

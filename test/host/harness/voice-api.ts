@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 /** A journal entry as the API streams it. */
 export interface StreamedEntry {
@@ -25,8 +26,8 @@ export interface VoiceApi {
   call(callId: string): Promise<ShownCall>;
   /** Follows a call's journal until the call is over, the channel closes or `signal` aborts. */
   follow(callId: string, signal?: AbortSignal): AsyncGenerator<StreamedEntry>;
-  /** Waits for one entry of a call's journal. */
-  entry(callId: string, type: string): Promise<StreamedEntry>;
+  /** Waits for the first entry of this type in a call's journal whose event `fits`. */
+  entry(callId: string, type: string, fits?: (event: StreamedEntry["event"]) => boolean): Promise<StreamedEntry>;
 }
 
 /** Opens the API at `baseUrl` for the channel whose host keeps its state in `stateDir`. */
@@ -55,10 +56,15 @@ export function voiceApi(baseUrl: string, stateDir: string): VoiceApi {
         }
       }
     },
-    async entry(callId, type) {
+    async entry(callId, type, fits = () => true) {
       const enough = AbortSignal.timeout(30_000);
-      for await (const entry of api.follow(callId, enough)) if (entry.event.type === type) return entry;
-      throw new Error(`The journal of ${callId} ended without ${type}.`);
+      while (!enough.aborted) {
+        for await (const entry of api.follow(callId, enough)) {
+          if (entry.event.type === type && fits(entry.event)) return entry;
+        }
+        await setTimeout(100); // what a later process adds to a call is not followed, only found
+      }
+      throw new Error(`The journal of ${callId} does not hold the ${type} that is waited for.`);
     },
   };
   return api;

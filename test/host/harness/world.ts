@@ -5,21 +5,21 @@ import { scriptEars, taughtVoice } from "../../../src/testing/ears.ts";
 import { type PhoneNetwork, startPhoneNetwork } from "../../../src/testing/phone-network/index.ts";
 import { type Rule, ruleMind, type SpeechModel, startSpeechModel } from "../../../src/testing/speech-model/index.ts";
 import { fliteVoice } from "../../../src/testing/voice.ts";
-import { ANN_PHONE, hostConfig } from "./config.ts";
+import { ANN_PHONE, ANN_TELEGRAM, hostConfig } from "./config.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { freePort } from "./loopback.ts";
 import { makeOpenClawHome, type OpenClawHome } from "./openclaw.ts";
 import { packedPackage } from "./package.ts";
 import { type StandInModel, startStandInModel } from "./stand-in-model.ts";
 import { type StandInTelegram, startStandInTelegram } from "./stand-in-telegram.ts";
-import { type VoiceApi, voiceApi } from "./voice-api.ts";
+import { type ShownCall, type VoiceApi, voiceApi } from "./voice-api.ts";
 import { stretchWire, type Wire } from "./wire.ts";
 
 /** Where carriers think we are; the simulated network delivers it to our listener, as a tunnel does. */
 export const PUBLIC_URL = "https://voice.example.com";
 /** The number of the account `default`. */
 export const MAIN_NUMBER = "+15550001234";
-/** The number of the account `second`. */
+/** The number of the account `second`, which lets everybody in. */
 export const SECOND_NUMBER = "+15550001235";
 /** The number of the account `broken`, one of whose secrets is nowhere to be found. */
 export const BROKEN_NUMBER = "+15550001236";
@@ -54,12 +54,21 @@ export interface HostWorld {
   readonly installed: string;
   /** Changes `channels.voice` in the configuration on disk; the running gateway sees it. */
   changeVoice(change: (voice: VoiceSection) => void): Promise<void>;
+  /** Starts a gateway in place of the one that has ended; resolves when its account takes calls. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** As much of `channels.voice` as tests change. */
 export interface VoiceSection {
   accounts: Record<string, Record<string, unknown>>;
+}
+
+/** The call that began last. */
+export async function newestCall({ api }: HostWorld): Promise<ShownCall> {
+  const [call] = await api.calls();
+  if (!call) throw new Error("there is no call yet");
+  return call;
 }
 
 /** Packs, installs, configures and starts everything. `mind` is what the speech model says. */
@@ -116,6 +125,7 @@ export async function startHostWorld(mind: readonly Rule[]): Promise<HostWorld> 
       persona: { name: "Nia", greeting: "Hello, this is Nia." },
       dmPolicy: "allowlist",
       allowFrom: [ANN_PHONE],
+      owner: { channel: "telegram", to: String(ANN_TELEGRAM) },
       timeZone: "Europe/Berlin",
     });
     const config = (await home.readConfig()) as { channels: Record<string, unknown> };
@@ -125,18 +135,20 @@ export async function startHostWorld(mind: readonly Rule[]): Promise<HostWorld> 
       defaultAccount: "default",
       accounts: {
         default: account(MAIN_NUMBER),
-        second: account(SECOND_NUMBER),
+        second: { ...account(SECOND_NUMBER), dmPolicy: "open", allowFrom: ["*", ANN_PHONE] },
         broken: account(BROKEN_NUMBER, "VOICE_TOKEN_THAT_NOBODY_SET"),
       },
     };
     await home.writeConfig(config);
-    const gateway = await startGateway(home);
+    let gateway = await startGateway(home);
     closers.push(() => gateway.stop());
     await taking(gateway, "default");
     await taking(gateway, "second");
     return {
       home,
-      gateway,
+      get gateway() {
+        return gateway;
+      },
       model,
       telegram,
       phones,
@@ -149,6 +161,10 @@ export async function startHostWorld(mind: readonly Rule[]): Promise<HostWorld> 
         const now = (await home.readConfig()) as { channels: { voice: VoiceSection } };
         change(now.channels.voice);
         await home.writeConfig(now);
+      },
+      async restart() {
+        gateway = await startGateway(home);
+        await taking(gateway, "default");
       },
       stop,
     };
