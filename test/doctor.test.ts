@@ -11,6 +11,7 @@ import type { Finding } from "../src/http/doors.ts";
 import { silentLogger } from "../src/logger.ts";
 import { AccountBook } from "../src/plugin/accounts.ts";
 import { examine, type Patient } from "../src/plugin/doctor.ts";
+import { VoiceChannelPlugin } from "../src/plugin.ts";
 import { memoryStore } from "../src/stores/memory.ts";
 import { type PhoneNetwork, startPhoneNetwork } from "../src/testing/phone-network/index.ts";
 import type { SpeechModel } from "../src/testing/speech-model/index.ts";
@@ -241,6 +242,25 @@ describe("doctor", () => {
     expect(complaints(equipped)).toEqual([
       expect.objectContaining({ check: "brain", level: "warning", remedy: expect.stringContaining("mcpServers") }),
     ]);
+  });
+
+  test("status says without asking anybody what doctor says of the accounts that run", async () => {
+    const accounts = { default: account({ owner: undefined }), off: account({ enabled: false }) };
+    const config = { publicUrl: PUBLIC_URL, store: "memory", listen: { port: 0 }, accounts };
+    const host = standaloneHost({ ...ABLE, workspaceDir });
+    const plugin = new VoiceChannelPlugin({ config, host, stateDir: workspaceDir });
+    await plugin.start();
+    try {
+      const { settings } = await plugin.status();
+      expect(model.requests).toEqual([]);
+      expect(settings.map(({ check, level, accountId }) => [check, level, accountId])).toEqual([
+        ["owner_channel", "warning", "default"],
+        ["tools", "ok", "default"],
+      ]);
+      expect(await plugin.doctor()).toEqual(expect.arrayContaining([...settings]));
+    } finally {
+      await plugin.stop();
+    }
   });
 
   test("a host that cannot wake the agent is no fault, and is noted only where it would be woken", async () => {

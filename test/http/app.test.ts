@@ -234,7 +234,10 @@ describe("webhooks", () => {
 
 describe("the API", () => {
   test("places a call once per idempotency key", async () => {
-    const order = { to: "+1 (555) 000-1111", message: "Hi.", purpose: "say hi", accountId: "a", from: "+15550001234" };
+    const order = {
+      ...{ to: "+1 (555) 000-1111", message: "Hi.", purpose: "say hi", accountId: "a", from: "+15550001234" },
+      continues: "agent:main:direct:ann",
+    };
     const answer = await post("/call", order, { "idempotency-key": "k-1" });
     expect([answer.status, await answer.json()]).toMatchObject([201, { callId: "call_1", state: "dialing" }]);
     expect(calls.placed).toEqual([{ ...order, to: "+15550001111", requestId: "k-1" }]);

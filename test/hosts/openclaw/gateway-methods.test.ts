@@ -1,0 +1,54 @@
+import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
+import { expect, test } from "vitest";
+import type { UseDesk } from "../../../src/hosts/openclaw/desk-exchange.ts";
+import { registerGatewayMethods } from "../../../src/hosts/openclaw/gateway-methods.ts";
+import { ScriptedCalls } from "../../http/desks.ts";
+
+type Handler = Parameters<OpenClawPluginApi["registerGatewayMethod"]>[1];
+
+/** The methods over a desk that a test scripts, each by its name. */
+function open() {
+  const calls = new ScriptedCalls();
+  const methods = new Map<string, { readonly handler: Handler; readonly scope: unknown }>();
+  const api = {
+    registerGatewayMethod: (name: string, handler: Handler, { scope }: { readonly scope: unknown }) =>
+      methods.set(name, { handler, scope }),
+  } as unknown as OpenClawPluginApi;
+  const useDesk = async (action: (voice: unknown) => unknown) => action(calls);
+  registerGatewayMethods(api, useDesk as UseDesk);
+  const run = async (name: string, params: object) => {
+    const answers: unknown[][] = [];
+    const order = { params, respond: (...answer: unknown[]) => void answers.push(answer) };
+    await methods.get(name)?.handler(order as unknown as Parameters<Handler>[0]);
+    return answers;
+  };
+  return { calls, methods, run };
+}
+
+test("voice.place names the conversation that the call goes on with, if there is one", async () => {
+  const { calls, run } = open();
+  const [answer] = await run("voice.place", { to: "+15550001111", continues: "agent:main:direct:ann" });
+  expect(answer).toMatchObject([true, { state: "dialing" }]);
+  await run("voice.place", { to: "+15550001111", continues: "" });
+  expect(calls.placed).toEqual([{ to: "+15550001111", continues: "agent:main:direct:ann" }, { to: "+15550001111" }]);
+});
+
+test("say, dtmf and instruct act on the call, and need leave to act", async () => {
+  const { calls, methods, run } = open();
+  await run("voice.say", { callId: "call_1", text: "One moment." });
+  await run("voice.dtmf", { callId: "call_1", digits: "1w2#", durationMs: 100 });
+  await run("voice.instruct", { callId: "call_1", text: "Be brief.", respond: true });
+  expect(calls.said).toEqual([["call_1", "One moment."]]);
+  expect(calls.keys).toEqual([["call_1", "1w2#", { durationMs: 100 }]]);
+  expect(calls.instructed).toEqual([["call_1", "Be brief.", { respond: true }]]);
+  for (const name of ["say", "dtmf", "instruct", "place", "end"]) {
+    expect(methods.get(`voice.${name}`)?.scope).toBe("operator.write");
+  }
+});
+
+test("a refusal is told with its code, once", async () => {
+  const { run } = open();
+  expect(await run("voice.dtmf", { callId: "call_9", digits: "1" })).toEqual([
+    [false, undefined, expect.objectContaining({ details: { code: "call_not_found" } })],
+  ]);
+});
