@@ -8,7 +8,7 @@ import { BOB, OUR_NUMBER, type World, worlds } from "./world.ts";
 const world = worlds();
 const OWNER = { channel: "telegram", to: "555" };
 /** Where an owner is waited for in vain, and no sound is judged. */
-const FAST = 8;
+const FAST = 10;
 /** Two seconds are promised; the tests of the silence say it to the frame. */
 const BRIDGED_MS = 2_200;
 const ASKING = "I will ask. One moment.";
