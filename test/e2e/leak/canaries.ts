@@ -44,10 +44,8 @@ export async function plantWorkspace(folder: string, today: string, yesterday: s
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text)));
 }
 
-// --- Internal helpers ---
-
-/** Without the escapes of JSON, which would put letters between the letters. */
-const lettersOf = (text: string): string =>
+/** The letters of a text alone, without the escapes of JSON, which would put letters between them. */
+export const lettersOf = (text: string): string =>
   text
     .replace(/\\[nrtbf]/g, "")
     .toLowerCase()
