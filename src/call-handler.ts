@@ -203,7 +203,10 @@ export class VoiceCallHandler {
 function offered(account: Account, { trust }: Call, toolbox: Toolbox) {
   return {
     tools: offeredTools(toolbox.all, trust),
-    mcpServers: account.mcpServers.filter((one) => mayUse(trust, one.trust)).map(({ server }) => server),
+    // An agent that thinks itself has servers of its own; the voice would use these behind its back.
+    mcpServers: (account.brain === "agent" ? [] : account.mcpServers)
+      .filter((one) => mayUse(trust, one.trust))
+      .map(({ server }) => server),
   };
 }
 

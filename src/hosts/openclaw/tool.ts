@@ -31,8 +31,8 @@ const PARAMETERS = {
     continues: {
       type: "boolean",
       description:
-        "place: whether the voice is told what was said last in this conversation; true unless told. Set it to false " +
-        "whenever you ring anybody but the person whom you are writing with.",
+        "place: true when you ring the very person whom you are writing with: the voice is then told what was said last " +
+        "in this conversation. Never for anybody else; false unless told.",
     },
     from: text("place: which of the account's numbers shows; its main number unless told."),
     accountId: text("place, list, history: which voice account; the default one unless told."),
@@ -101,7 +101,7 @@ async function act(voice: VoiceChannelPlugin, args: Arguments, { requestId, chat
         ...optional("message", args.message),
         ...optional("purpose", args.purpose),
         ...optional("from", args.from),
-        ...(chat !== undefined && args.continues !== false && { continues: chat }),
+        ...(chat !== undefined && args.continues === true && { continues: chat }),
       });
     case "end": {
       const { call, confirmed } = await voice.endCall(required("callId", args.callId));

@@ -43,14 +43,14 @@ test("an action that is not there names those that are", async () => {
   expect(refusal).toMatchObject({ code: "invalid_request", message: expect.stringContaining("dtmf") });
 });
 
-test("a call that is placed from a chat goes on with it, unless the agent rings somebody else", async () => {
+test("a call that is placed from a chat goes on with it only when the agent says so: others are not to hear it", async () => {
   const { calls, run } = open();
   await run({ action: "place", to: "+15550001111" });
   await run({ action: "place", to: "+15550001111", continues: true });
   await run({ action: "place", to: "+15550002222", continues: false });
   const requestId = "s:t1";
   expect(calls.placed).toEqual([
-    { to: "+15550001111", requestId, continues: "agent:main" },
+    { to: "+15550001111", requestId },
     { to: "+15550001111", requestId, continues: "agent:main" },
     { to: "+15550002222", requestId },
   ]);
