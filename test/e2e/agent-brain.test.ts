@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { CLIP_TEXTS } from "../../src/calls/clips.ts";
 import { sleep } from "../../src/core/clock.ts";
 import type { TurnRequest } from "../../src/hosts/host.ts";
-import type { PersonScript } from "../../src/testing/phone-network/index.ts";
+import type { Line, PersonScript } from "../../src/testing/phone-network/index.ts";
 import { type Mind, ruleMind } from "../../src/testing/speech-model/index.ts";
 import { expectNeverSilent, waitOnTheLine } from "./waiting-caller.ts";
 import { ANN, GREETING, OUR_NUMBER, types, type World, worlds } from "./world.ts";
@@ -39,26 +40,44 @@ async function open(ask: Ask, speed = 4) {
 async function ring(ours: World, script: PersonScript) {
   const ending = ours.nextEnd();
   const report = await ours.phones.ring({ from: ANN, to: OUR_NUMBER, script }).ended;
-  return { report, call: await ending };
+  const call = await ending;
+  const bridges: string[] = Object.values(CLIP_TEXTS).map((text) => `agent: ${text}`);
+  // On a machine that is held up a wait may be long enough to be bridged: that is no turn.
+  return { report, call, words: call.words.filter((line) => !bridges.includes(line)) };
+}
+
+/** Resolves when the agent's next turn with these words has been heard; sounds that bridge a wait are none. */
+function said(ours: World, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (entry: { readonly speaker: string; readonly text: string }) => {
+      if (entry.speaker !== "agent" || entry.text !== text) return;
+      ours.plugin.off("transcript", look);
+      resolve();
+    };
+    ours.plugin.on("transcript", look);
+  });
+}
+
+/** Says something, and goes on once that was answered with these words. */
+async function ask(ours: World, line: Line, text: string, answer: string): Promise<void> {
+  const answered = said(ours, answer);
+  await line.say(text);
+  await Promise.race([answered, line.waitForEnd()]);
 }
 
 test("each turn reaches the agent once, with its words, and its reply is spoken sentence by sentence", async () => {
   const { ours, turns } = await open(async ({ text }, onWords) => {
     if (/weather/.test(text)) {
-      const heard = new Promise<void>((resolve) => {
-        ours.plugin.on("transcript", (entry) => entry.text === "It is sunny." && resolve());
-      });
+      const heard = said(ours, "It is sunny.");
       onWords("It is sunny.");
       await heard; // it is spoken while the agent goes on
       onWords("Take a hat.");
     } else onWords("Goodbye, then.");
   });
-  const { call } = await ring(ours, async (line) => {
+  const { call, words } = await ring(ours, async (line) => {
     await line.hearReply();
-    await line.say("How is the weather?");
-    await line.hearReply({ quietMs: 1_500 });
-    await line.say("That was all, thank you.");
-    await line.hearReply();
+    await ask(ours, line, "How is the weather?", "Take a hat.");
+    await ask(ours, line, "That was all, thank you.", "Goodbye, then.");
   });
   expect(turns.map(({ text }) => text)).toEqual(["How is the weather?", "That was all, thank you."]);
   expect(new Set(turns.map(({ turnId }) => turnId)).size).toBe(2);
@@ -68,7 +87,7 @@ test("each turn reaches the agent once, with its words, and its reply is spoken 
     number: ANN,
     trust: "known",
   });
-  expect(call.words).toEqual([
+  expect(words).toEqual([
     `agent: ${GREETING}`,
     "caller: How is the weather?",
     "agent: It is sunny.",
@@ -89,18 +108,18 @@ test("a caller who speaks over the reply: the rest is not said, the agent is sto
     await sleep(ours.clock, 20_000, signal);
     onWords(REST);
   });
-  const { report, call } = await ring(ours, async (line) => {
+  const { report, words } = await ring(ours, async (line) => {
     await line.hearReply();
     await line.say("What fruit do you have?");
-    await line.waitForSpeech();
+    await ours.model.sessions[0]?.untilSent("response.output_audio.delta", ours.model.sessions[0].sent.length);
     await line.pause(1_500);
-    await line.say("Stop, please.");
-    await line.hearReply({ quietMs: 3_000 });
+    await ask(ours, line, "Stop, please.", "All right.");
+    await line.pause(3_000); // what was left would be said now
   });
   expect(stopped).toEqual(["What fruit do you have?"]);
   expect(turns.map(({ text }) => text)).toEqual(["What fruit do you have?", "Stop, please."]);
   expect(report.streamEvents.clears).toBeGreaterThan(0);
-  expect(call.words).toEqual([
+  expect(words).toEqual([
     `agent: ${GREETING}`,
     "caller: What fruit do you have?",
     expect.stringMatching(/^agent: We have .* -$/),
@@ -110,7 +129,7 @@ test("a caller who speaks over the reply: the rest is not said, the agent is sto
 });
 
 test("an agent that fails: the caller hears an excuse, and nothing of the error is read aloud or told to the voice", async () => {
-  const SECRET = "429 rate limit for key sk-live-abc";
+  const SECRET = "Rate limit: rate limit for key sk-live-abc";
   let failures = 0;
   const { ours, turns } = await open((_, onWords) => {
     failures += 1;
@@ -118,24 +137,23 @@ test("an agent that fails: the caller hears an excuse, and nothing of the error 
     if (failures === 2) return; // it says nothing at all
     onWords("It is sunny.");
   });
-  const { call } = await ring(ours, async (line) => {
+  const { call, words } = await ring(ours, async (line) => {
     await line.hearReply();
-    for (const words of ["How is the weather?", "How is it now?", "And now?"]) {
-      await line.say(words);
-      await line.hearReply({ quietMs: 1_200 });
-    }
+    await ask(ours, line, "How is the weather?", SORRY);
+    await ask(ours, line, "How is it now?", SORRY);
+    await ask(ours, line, "And now?", "It is sunny.");
   });
   expect(turns).toHaveLength(3);
-  expect(call.words.filter((line) => line.startsWith("agent: "))).toEqual([
+  expect(words.filter((line) => line.startsWith("agent: "))).toEqual([
     `agent: ${GREETING}`,
     `agent: ${SORRY}`,
     `agent: ${SORRY}`,
     "agent: It is sunny.",
   ]);
   const wire = JSON.stringify(ours.model.sessions.map(({ received }) => received));
-  for (const words of ["429", "sk-live", "rate limit"]) {
-    expect(wire).not.toContain(words);
-    expect(JSON.stringify(call.journal)).not.toContain(words);
+  for (const part of ["sk-live", "rate limit"]) {
+    expect(wire).not.toContain(part);
+    expect(JSON.stringify(call.journal)).not.toContain(part);
   }
 });
 
