@@ -133,7 +133,7 @@ export function tellAnnsStory(world: () => HostWorld): void {
 /** The last chapter: the process dies when Ann has hung up, before it is done with her call. */
 export function tellOfTheKill(world: () => HostWorld): void {
   test("Ann's call is finished by the next process, each step once, when this one is killed after it", {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     const { model, phones } = world();
     const answer = summary(MEAL);
