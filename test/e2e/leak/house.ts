@@ -48,7 +48,7 @@ export async function openHouse(known: readonly string[]): Promise<House> {
   let workspaceDir = "";
   const world = await startWorld({
     mind,
-    speed: 6,
+    speed: 5,
     model: { gullible: true },
     account: {
       dmPolicy: "open",
