@@ -62,8 +62,8 @@ describe("end_call", () => {
     const { call } = await ring(ours, async (line) => {
       await line.hearReply();
       await line.say("That is all, bye.");
-      await line.waitForSpeech();
-      await line.pause(800);
+      await ours.model.sessions[0]?.untilSent("response.output_audio.delta", ours.model.sessions[0].sent.length);
+      await line.pause(1_000);
       await line.say("Wait, when are you open?");
       await line.hearReply({ quietMs: 5_000 }); // the goodbye would have been over long ago
     });
