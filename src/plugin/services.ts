@@ -136,6 +136,7 @@ export class Services {
     await store.settle(`ring-back:${key}`, String(dueAtMs));
     const { accountId, id: fromCallId } = call;
     const noted = await this.callbacks.schedule({ accountId, to: callerNumber(call), dueAtMs, purpose, fromCallId });
+    void this.callbacks.look();
     return noted === "scheduled" ? "I will ring them now." : "As many calls as may be are waiting for them already.";
   }
 }
