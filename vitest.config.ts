@@ -4,15 +4,17 @@ import { defineConfig } from "vitest/config";
 const calls = [
   "test/e2e/{afterwards,agent-brain,answers,ask-owner,attestation,call,call-tools,context-refresh,conversation,dtmf,examples,inbound,leak,media,openai-webhook,outbound,owner-code}.test.ts",
   "test/package/**/*.test.ts",
-  "test/host/memory.test.ts",
   "examples/**/*.test.ts",
 ];
 
-/** Tests of the whole: a gateway, many calls at once or sound that is judged in each. One beside another leaves each a core. */
-const wholes = [
-  "test/host/gateway.test.ts",
-  "test/e2e/{consult,demo,load,never-silent,never-silent-waits,quality,silence,sound,wire}.test.ts",
+/** Sound that is judged, and a gateway that is only asked things: two side by side leave each a core. */
+const sounds = [
+  "test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts",
+  "test/host/memory.test.ts",
 ];
+
+/** What needs the machine for itself: whole calls inside a gateway, and waits that are counted. */
+const alone = ["test/host/gateway.test.ts", "test/e2e/never-silent-waits.test.ts"];
 
 export default defineConfig({
   resolve: {
@@ -35,9 +37,10 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: "calls", include: calls, maxWorkers: 3, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: "sounds", include: sounds, maxWorkers: 2, sequence: { groupOrder: 2 } } },
       {
         extends: true,
-        test: { name: "whole", include: wholes, maxWorkers: 2, sequence: { groupOrder: 2 } },
+        test: { name: "alone", include: alone, fileParallelism: false, sequence: { groupOrder: 3 } },
       },
     ],
     testTimeout: 30_000,

@@ -22,8 +22,8 @@ import { Waiting } from "./waiting.ts";
 
 /** Marks sounds of our own among the model's items. */
 const OURS = "ours:";
-/** Waits are looked after on every third beat: they are counted in tenths of seconds. */
-const WAITING_BEATS = 3;
+/** Waits are looked after on every second beat: 80 ms, within the tenth that the limits leave for it. */
+const WAITING_BEATS = 2;
 
 /**
  * One call's talk: owner of the greeting, of the answers and of the interruption. It has a phone side and a model side,

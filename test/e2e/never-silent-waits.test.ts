@@ -43,24 +43,22 @@ describe("case 31: a consult", () => {
   const LONG: Consult[] = [
     { city: "Oslo", seconds: 10, answer: ANSWER, bridges: 2 },
     { city: "Vienna", seconds: 30, answer: ANSWER, bridges: 4 },
-    { city: "Madrid", seconds: 59, answer: ANSWER, bridges: 8 },
-    { city: "London", seconds: Number.POSITIVE_INFINITY, answer: SORRY, bridges: 8 },
+    { city: "Madrid", seconds: 50, answer: ANSWER, bridges: 6 },
   ];
   const SPEED = 3;
 
   test.each([
     ["of 0.1, 1 and 3 s, and one that fails", SHORT],
-    ["of 10, 30 and 59 s, and one that never ends", LONG],
+    ["of 10, 30 and 50 s, where the account allows so long", LONG],
   ])("%s: whoever waits always hears so", { timeout: 60_000 }, async (_, consults) => {
     const numberOf = (city: string) => `+1555000300${consults.findIndex((consult) => consult.city === city)}`;
     const ours = await world({
       speed: SPEED,
       mind: ruleMind([...consults.map(({ city }) => looksUp(city)), tellsResult]),
-      account: { allowFrom: consults.map(({ city }) => numberOf(city)) },
+      account: { allowFrom: consults.map(({ city }) => numberOf(city)), consult: { timeoutSeconds: 120 } },
       host: {
         consult: async ({ question }, signal) => {
           const { seconds = 0, answer } = consults.find(({ city }) => city === question) ?? {};
-          if (seconds === Number.POSITIVE_INFINITY) return new Promise(() => {});
           await sleep(ours.clock, seconds * 1_000, signal);
           if (answer === SORRY) throw new Error("The assistant is not well.");
           return ANSWER;
