@@ -19,6 +19,7 @@ import { Toolbox, type ToolboxParts } from "./calls/toolbox.ts";
 import { offeredTools } from "./calls/tools/offer.ts";
 import type { VoiceContextManager } from "./context-manager.ts";
 import { type Call, callerNumber, summarise } from "./core/call.ts";
+import { sleep } from "./core/clock.ts";
 import type { EndReason } from "./core/events.ts";
 import { mayUse } from "./core/trust.ts";
 import type { CallerRef, SessionTurn } from "./hosts/host.ts";
@@ -38,6 +39,8 @@ export interface CallHandlerParts extends Omit<ToolboxParts, "linked" | "search"
 const HISTORY = 3;
 /** The most of one turn of another channel that an outbound call which goes on with it is told. */
 const MAX_TURN = 300;
+/** Whoever gave the right code is not kept waiting longer for what the model may tell them now. */
+const TOLD_WITHIN_MS = 1_000;
 
 /** Opens the speech model for a call, and routes what was said back to the person's session when the call is over. */
 export class VoiceCallHandler {
@@ -54,9 +57,10 @@ export class VoiceCallHandler {
       account,
       journal,
       conversation: () => conversation,
-      onRaised: () => {
+      onRaised: async () => {
         conversation.update(offered(account, journal.call, toolbox));
-        void briefing.refresh("the caller was verified");
+        const longEnough = sleep(clock, TOLD_WITHIN_MS, conversation.over).catch(() => undefined); // the call is over
+        await Promise.race([briefing.refresh("the caller was verified"), longEnough]);
       },
     });
     const conversation: Conversation = new Conversation({

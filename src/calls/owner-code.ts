@@ -33,8 +33,11 @@ export interface OwnerCheckParts {
   readonly collectKeys: (request: KeyRequest) => Promise<KeyEntry>;
   /** Tells the model what happened outside its own doing, and has it answer. */
   readonly tell: (text: string) => void;
-  /** The caller is the owner, and that is written down: what they may know and use is to change now. */
-  readonly onRaised: () => void;
+  /**
+   * The caller is the owner, and that is written down: what they may know and use is to change now. The model hears
+   * that the code was right when this is done, so that its answer knows what it may.
+   */
+  readonly onRaised: () => void | Promise<void>;
   /** Where codes come from; the system's source unless told. */
   readonly randomBytes?: (count: number) => Uint8Array;
 }
@@ -178,7 +181,7 @@ export class OwnerCheck {
     if (lockedNow || tried.verdict !== "wrong") this.#giveUpCode();
     if (tried.verdict === "right") {
       await journal.write({ type: "code.tried", ok: true }, { type: "trust.raised", trust: "owner", by: "code" });
-      onRaised();
+      await onRaised();
       return SAID.right;
     }
     await journal.write({ type: "code.tried", ok: false });

@@ -41,8 +41,8 @@ export interface ToolboxCall {
   readonly journal: CallJournal;
   /** The talk, once it is there. */
   readonly conversation: () => Conversation;
-  /** The caller was verified: what they may know and use changes now. */
-  readonly onRaised: () => void;
+  /** The caller was verified: what they may know and use changes now. Resolves when it has. */
+  readonly onRaised: () => void | Promise<void>;
 }
 
 /** Texts that tools send are cut at what any channel takes. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { HostError, StoreError } from "../../src/core/errors.ts";
 import { bareHost } from "../../src/hosts/bare.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
@@ -36,6 +36,19 @@ describe("by voice", () => {
     expect(phone.told).toEqual([]);
     clock.pass(0);
     expect(clock.running).toBe(0);
+  });
+
+  test("that it was right is said when the model knows what it may tell now, not before", async () => {
+    const ready = Promise.withResolvers<void>();
+    const { ring, code } = await openBench();
+    const phone = await ring({ onRaised: () => ready.promise });
+    await phone.use("send_owner_code");
+    let said: unknown;
+    const checked = phone.use("check_owner_code", { code: code() }).then((result) => (said = result));
+    await vi.waitFor(() => expect(phone.trust()).toBe("owner"));
+    expect(said).toBeUndefined();
+    ready.resolve();
+    expect(await checked).toBe(RIGHT);
   });
 
   test("that a code is sent is written down before it leaves", async () => {
