@@ -1,4 +1,4 @@
-import type { EndReason, Trust, Usage } from "./events.ts";
+import type { ConsentBy, EndReason, Trust, Usage } from "./events.ts";
 import { AFTERWARDS, type Afterwards, type Attestation, type CallEvent, type CallOutcome } from "./events.ts";
 import { addUsage, carrierCostUsd, engineCostUsd, NO_USAGE } from "./pricing.ts";
 import { type TranscriptEntry, withEntry } from "./transcript.ts";
@@ -44,6 +44,11 @@ export interface Call {
   readonly toolCalls: number;
   readonly faults: number;
   readonly longestSilenceMs?: number;
+  /** Whether the call may be recorded, once that is known. */
+  readonly consent?: { readonly ok: boolean; readonly by: ConsentBy };
+  readonly recordings: readonly CallRecording[];
+  /** How often a later process took the call up. */
+  readonly resumes: number;
   /** Whether the transcript stands in the person's session. */
   readonly recorded: boolean;
   /** Whether the daily note is written. */
@@ -52,6 +57,20 @@ export interface Call {
   readonly outcome?: CallOutcome;
   /** What else is done after the call, in the order in which it was. */
   readonly afterwards: readonly Afterwards[];
+}
+
+/** A recording of a call, as far as it got. */
+export interface CallRecording {
+  readonly id: string;
+  readonly by: "own" | "carrier";
+  readonly encrypted: boolean;
+  readonly state: "running" | "paused" | "stopped" | "stored" | "failed" | "deleted";
+  readonly startedAtMs: number;
+  /** Sound in it, in milliseconds. */
+  readonly durationMs?: number;
+  /** Where it is once it is stored: a file's path below the state directory, or a URL. */
+  readonly location?: string;
+  readonly bytes?: number;
 }
 
 /** What lists, events and the API show of a call. Times in milliseconds since the epoch. */
@@ -96,6 +115,8 @@ export function newCall(): Call {
     bargeIns: 0,
     toolCalls: 0,
     faults: 0,
+    recordings: [],
+    resumes: 0,
     recorded: false,
     noted: false,
     afterwards: [],
@@ -144,6 +165,18 @@ export function apply(call: Call, event: CallEvent): Call {
       return { ...call, toolCalls: call.toolCalls + 1 };
     case "fault.noted":
       return { ...call, faults: call.faults + 1 };
+    case "call.resumed":
+      return { ...call, resumes: call.resumes + 1 };
+    case "consent.decided":
+      return { ...call, consent: { ok: event.ok, by: event.by } };
+    case "recording.started":
+    case "recording.paused":
+    case "recording.resumed":
+    case "recording.stopped":
+    case "recording.stored":
+    case "recording.failed":
+    case "recording.deleted":
+      return withRecording(call, event);
     case "end.requested":
       return call.endRequested ? call : { ...call, endRequested: event.reason };
     case "call.ended":
@@ -154,6 +187,8 @@ export function apply(call: Call, event: CallEvent): Call {
         endedAtMs: event.atMs,
         longestSilenceMs: event.longestSilenceMs,
       };
+    case "call.released":
+    case "consent.asked":
     case "media.started":
     case "media.stopped":
     case "engine.closed":
@@ -196,9 +231,44 @@ function afterEnd(call: Call, event: CallEvent): Call {
       return call.afterwards.includes(event.step) ? call : { ...call, afterwards: [...call.afterwards, event.step] };
     case "leg.ended":
       return call.legEnded ? call : { ...call, legEnded: true };
+    // A recording is finished, stored and deleted after the call.
+    case "recording.stopped":
+    case "recording.stored":
+    case "recording.failed":
+    case "recording.deleted":
+      return withRecording(call, event);
     default:
       return call;
   }
+}
+
+type RecordingEvent = Extract<CallEvent, { type: `recording.${string}` }>;
+
+const RECORDING_STATE = {
+  "recording.paused": "paused",
+  "recording.resumed": "running",
+  "recording.stopped": "stopped",
+  "recording.stored": "stored",
+  "recording.failed": "failed",
+  "recording.deleted": "deleted",
+} as const;
+
+/** Folds what became of a recording; one that was never begun is unknown and stays so. */
+function withRecording(call: Call, event: RecordingEvent): Call {
+  const { recordings } = call;
+  if (event.type === "recording.started") {
+    const { recordingId: id, by, encrypted, atMs: startedAtMs } = event;
+    if (recordings.some((known) => known.id === id)) return call;
+    return { ...call, recordings: [...recordings, { id, by, encrypted, state: "running", startedAtMs }] };
+  }
+  const state = RECORDING_STATE[event.type];
+  const facts = {
+    ...("durationMs" in event && { durationMs: event.durationMs }),
+    ...("location" in event && { location: event.location, bytes: event.bytes }),
+  };
+  const changed = (recording: CallRecording): CallRecording =>
+    recording.id === event.recordingId && recording.state !== "deleted" ? { ...recording, ...facts, state } : recording;
+  return { ...call, recordings: recordings.map(changed) };
 }
 
 /** Whether all that comes after a call is done. */

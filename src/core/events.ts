@@ -69,6 +69,9 @@ export interface CallOutcome {
   readonly madeBy: "model" | "extract";
 }
 
+/** How it is known whether a call may be recorded: it was announced, said or keyed, or nobody answered. */
+export type ConsentBy = "announcement" | "words" | "keys" | "nobody";
+
 /** What is done after a call beside the session's rows and the note, each once. */
 export const AFTERWARDS = ["outcome", "history", "card", "notice", "wake"] as const;
 export type Afterwards = (typeof AFTERWARDS)[number];
@@ -153,6 +156,41 @@ export type CallEvent = At &
     | { readonly type: "context.refreshed"; readonly because: string }
     /** Keys were handed to the line as tones. */
     | { readonly type: "dtmf.sent"; readonly digits: string }
+    /** Gated: this process lets go of a call that goes on at the carrier; the next one is to take it up. */
+    | { readonly type: "call.released" }
+    /**
+     * Gated: this process takes up a call that was left open. `redirected`: we had the carrier come back; `returned`:
+     * it came by itself. `awayMs`: since the last entry before.
+     */
+    | { readonly type: "call.resumed"; readonly how: "redirected" | "returned"; readonly awayMs: number }
+    /** The caller is told that the call is recorded, or asked whether it may be. */
+    | { readonly type: "consent.asked"; readonly how: "announce" | "ask" }
+    /** Gated: whether the call may be recorded, and how that is known. */
+    | { readonly type: "consent.decided"; readonly ok: boolean; readonly by: ConsentBy }
+    /** Gated: sound is kept from now on, by us or by the carrier. */
+    | {
+        readonly type: "recording.started";
+        readonly recordingId: string;
+        readonly by: "own" | "carrier";
+        readonly encrypted: boolean;
+      }
+    | { readonly type: "recording.paused"; readonly recordingId: string }
+    | { readonly type: "recording.resumed"; readonly recordingId: string }
+    | { readonly type: "recording.stopped"; readonly recordingId: string; readonly durationMs: number }
+    /** The recording is whole where it stays; `location` is a file's path below the state directory, or a URL. */
+    | {
+        readonly type: "recording.stored";
+        readonly recordingId: string;
+        readonly location: string;
+        readonly bytes: number;
+        readonly durationMs: number;
+      }
+    | { readonly type: "recording.failed"; readonly recordingId: string; readonly message: string }
+    | {
+        readonly type: "recording.deleted";
+        readonly recordingId: string;
+        readonly because: "retention" | "erasure" | "order";
+      }
     /** Something went wrong that did not end the call; nothing fails in silence. */
     | { readonly type: "fault.noted"; readonly code: string; readonly message: string }
     /** Gated: written before the carrier is asked to hang up. */

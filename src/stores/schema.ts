@@ -52,4 +52,8 @@ export const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   UPDATE calls SET last_seq = -1;
   `,
+  // Calls know their recordings and how often they were taken up.
+  `
+  UPDATE calls SET last_seq = -1;
+  `,
 ];
