@@ -160,6 +160,12 @@ export interface Carrier {
   hangUp(legId: string, signal: AbortSignal): Promise<void>;
   /** Replaces what a live leg hears by a spoken sentence and ends it after that. @throws as hangUp */
   speakAndHangUp(legId: string, text: string, language: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Replaces what a live leg hears by `answer`: its media is stopped, or what the carrier says meanwhile is cut short.
+   * Resolves with whether the leg took it; false: it is over, not answered yet, or unknown, and nothing was changed.
+   * @throws as hangUp
+   */
+  redirect(legId: string, answer: Answer, signal: AbortSignal): Promise<boolean>;
   /** Asks what became of a leg. @throws CarrierUnreachableError */
   fetchState(legId: string, signal: AbortSignal): Promise<LegState>;
   /** Checks that the carrier can be reached with the account's credentials. @throws VoiceError */

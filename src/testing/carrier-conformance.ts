@@ -237,6 +237,42 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
       await carrier.speakAndHangUp(phone.legId, "Too late.", "en", signal);
     });
 
+    test("takes new instructions in the middle of its media, which stops, and connects anew", async () => {
+      const { phone, heard } = await connected();
+      const again = { kind: "connect", callId: "call_1", token: "token-2" } as const;
+      expect(await carrier.redirect(phone.legId, again, signal)).toBe(true);
+      expect(await heard.find(({ kind }) => kind === "closed")).toEqual({ kind: "closed", value: "stopped" });
+      const media = await listener.media.find(({ token }) => token === "token-2");
+      expect(media.legId).toBe(phone.legId);
+      const [old] = listener.media.all as [MediaLeg];
+      expect(media.streamId).not.toBe(old.streamId);
+      phone.speak(200);
+      await hear(media).find((item) => item.kind === "audio" && isSound(item.value));
+    });
+
+    test("takes new instructions while the carrier keeps it company after its media was lost", async () => {
+      const { phone, heard } = await connected();
+      phone.loseMedia();
+      await heard.find(({ kind }) => kind === "closed");
+      const again = { kind: "connect", callId: "call_1", token: "token-2" } as const;
+      expect(await carrier.redirect(phone.legId, again, signal)).toBe(true);
+      const media = await listener.media.find(({ token }) => token === "token-2");
+      expect(media.legId).toBe(phone.legId);
+      expect(listener.events.all.some(({ type }) => type === "leg.returned")).toBe(false);
+    });
+
+    test("takes no instructions while it rings, when it is over, or when nobody knows it", async () => {
+      const legId = await dial(bench.personNumber);
+      await listener.events.find(({ type }) => type === "leg.ringing");
+      const farewell = { kind: "speak", text: "Too late.", language: "en" } as const;
+      expect(await carrier.redirect(legId, farewell, signal)).toBe(false);
+      await carrier.hangUp(legId, signal);
+      await ended(legId);
+      expect(await carrier.redirect(legId, farewell, signal)).toBe(false);
+      const nobody = legId.slice(0, -4) + (legId.endsWith("0000") ? "1111" : "0000");
+      expect(await carrier.redirect(nobody, farewell, signal)).toBe(false);
+    });
+
     test("that is busy ends as busy", async () => {
       const legId = await dial(bench.busyNumber);
       expect(await ended(legId)).toMatchObject({ reason: "busy", callId: "call_1" });
@@ -274,6 +310,7 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
         () => dial(bench.personNumber),
         () => carrier.hangUp("CA00", signal),
         () => carrier.speakAndHangUp("CA00", "x", "en", signal),
+        () => carrier.redirect("CA00", { kind: "hang-up" }, signal),
         () => carrier.fetchState("CA00", signal),
         () => carrier.probe(signal),
       ];

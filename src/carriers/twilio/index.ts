@@ -47,6 +47,7 @@ export function createTwilioCarrier(options: TwilioOptions): Carrier {
     dial: rest.dial,
     hangUp: rest.hangUp,
     speakAndHangUp: rest.speakAndHangUp,
+    redirect: rest.redirect,
     fetchState: rest.fetchState,
     probe: rest.probe,
   };

@@ -16,7 +16,8 @@ const ANSWER_WITHIN_MS = 10_000;
 const RING_SECONDS = 45;
 
 /** What one account asks of Twilio's REST API. */
-export interface RestApi extends Pick<Carrier, "dial" | "hangUp" | "speakAndHangUp" | "fetchState" | "probe"> {
+export interface RestApi
+  extends Pick<Carrier, "dial" | "hangUp" | "speakAndHangUp" | "redirect" | "fetchState" | "probe"> {
   /** Loads Twilio's calls resource, about 13 ms. */
   load(): void;
 }
@@ -29,7 +30,7 @@ export function createRestApi(options: TwilioOptions, urls: WebhookUrls, answers
   const { accountSid, numbers } = options;
   /** Whether the update was carried out; false when Twilio says that the call is not live. */
   const update = (legId: string, change: { status: "completed" } | { twiml: string }, signal: AbortSignal) =>
-    ask(options, "end the call", signal, ({ calls }) => calls(legId).update(change)).then(
+    ask(options, "change the call", signal, ({ calls }) => calls(legId).update(change)).then(
       () => true,
       (error: unknown) => {
         if (!isNotLive(error)) throw error;
@@ -71,6 +72,8 @@ export function createRestApi(options: TwilioOptions, urls: WebhookUrls, answers
       // A leg that still rings takes no instructions, and would ring on.
       if (!isSpoken) await update(legId, { status: "completed" }, signal);
     },
+
+    redirect: (legId, answer, signal) => update(legId, { twiml: answers.answer(answer).body }, signal),
 
     async fetchState(legId, signal) {
       try {
