@@ -1,5 +1,12 @@
 import type { ConsentBy, EndReason, Trust, Usage } from "./events.ts";
-import { AFTERWARDS, type Afterwards, type Attestation, type CallEvent, type CallOutcome } from "./events.ts";
+import {
+  AFTERWARDS,
+  type Afterwards,
+  type Attestation,
+  type CallEvent,
+  type CallOutcome,
+  type Removable,
+} from "./events.ts";
 import { addUsage, carrierCostUsd, engineCostUsd, NO_USAGE } from "./pricing.ts";
 import { type TranscriptEntry, withEntry } from "./transcript.ts";
 
@@ -57,6 +64,8 @@ export interface Call {
   readonly outcome?: CallOutcome;
   /** What else is done after the call, in the order in which it was. */
   readonly afterwards: readonly Afterwards[];
+  /** What was taken away since, because its time was over. */
+  readonly removed: readonly Removable[];
 }
 
 /** A recording of a call, as far as it got. */
@@ -120,6 +129,7 @@ export function newCall(): Call {
     recorded: false,
     noted: false,
     afterwards: [],
+    removed: [],
   };
 }
 
@@ -209,6 +219,7 @@ export function apply(call: Call, event: CallEvent): Call {
     case "memory.written":
     case "outcome.found":
     case "afterwards.done":
+    case "data.removed":
       return call;
     default:
       event satisfies never;
@@ -229,6 +240,8 @@ function afterEnd(call: Call, event: CallEvent): Call {
     }
     case "afterwards.done":
       return call.afterwards.includes(event.step) ? call : { ...call, afterwards: [...call.afterwards, event.step] };
+    case "data.removed":
+      return call.removed.includes(event.what) ? call : { ...call, removed: [...call.removed, event.what] };
     case "leg.ended":
       return call.legEnded ? call : { ...call, legEnded: true };
     // A recording is finished, stored and deleted after the call.

@@ -76,6 +76,10 @@ export type ConsentBy = "announcement" | "words" | "keys" | "nobody";
 export const AFTERWARDS = ["outcome", "history", "card", "notice", "wake"] as const;
 export type Afterwards = (typeof AFTERWARDS)[number];
 
+/** What may be taken away from a call that is over while its numbers stay: every word, its recordings, its flight record. */
+export const REMOVABLE = ["words", "recordings", "flight-record"] as const;
+export type Removable = (typeof REMOVABLE)[number];
+
 interface At {
   /** Milliseconds since the epoch, by the owner's clock. */
   readonly atMs: number;
@@ -211,6 +215,8 @@ export type CallEvent = At &
     | ({ readonly type: "outcome.found" } & CallOutcome)
     /** After the call: a further step is done; `result` says how, in a word or two. */
     | { readonly type: "afterwards.done"; readonly step: Afterwards; readonly result: string }
+    /** Its time is over: it was taken away, and nothing of the kind is kept of this call any more. */
+    | { readonly type: "data.removed"; readonly what: Removable }
   );
 
 /** A journal entry as stored: its place in the call's journal, and the event. */

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { AFTERWARDS, type CallEvent, END_REASONS, type Trust } from "../core/events.ts";
+import { AFTERWARDS, type CallEvent, END_REASONS, REMOVABLE, type Trust } from "../core/events.ts";
 import { NO_USAGE } from "../core/pricing.ts";
 import type { Speaker } from "../core/transcript.ts";
 
@@ -256,5 +256,6 @@ function eventsByType(callId: fc.Arbitrary<string>): { [Type in CallEvent["type"
       step: fc.constantFrom(...AFTERWARDS),
       result: words(),
     }),
+    "data.removed": fc.record({ type: type("data.removed"), atMs, what: fc.constantFrom(...REMOVABLE) }),
   };
 }
