@@ -3,6 +3,7 @@ import type { VoiceEvents } from "../core/events.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Account } from "./account.ts";
 import type { AskAgent } from "./agent-brain.ts";
+import type { Ear } from "./ear.ts";
 import type { OpenSession } from "./engine-line-opening.ts";
 import type { CallJournal } from "./journal.ts";
 import type { Leave } from "./leaving.ts";
@@ -25,6 +26,8 @@ export interface ConversationParts {
   readonly openers: readonly OpenSession[];
   /** Has the agent itself take the caller's turns; absent when the model thinks. */
   readonly askAgent?: AskAgent;
+  /** Listens to the caller's frames; one of our own unless told. */
+  readonly ear?: Ear;
   /** The media connection is over. */
   readonly onMediaClosed: (how: "stopped" | "lost") => void;
   /** The conversation cannot go on. */

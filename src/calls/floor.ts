@@ -1,6 +1,7 @@
 import { FRAME_MS } from "../audio/g711.ts";
 import { type Hearing, SpeechMeter } from "../audio/speech-meter.ts";
 import { weigh } from "./back-channel.ts";
+import type { Ear } from "./ear.ts";
 import { FLOOR_DEFAULTS, type FloorSettings } from "./floor-settings.ts";
 import { Sound } from "./sound.ts";
 import type { TurnCommands, TurnTaking } from "./turns.ts";
@@ -60,7 +61,7 @@ interface Turn {
 export class Floor implements TurnTaking {
   readonly #commands: TurnCommands;
   readonly #settings: FloorSettings;
-  readonly #meter = new SpeechMeter();
+  readonly #meter: Ear;
   readonly #turns = new Map<string, Turn>();
   #agent: "silent" | "speaks" | "paused" = "silent";
   #agentEndedMs = Number.NEGATIVE_INFINITY;
@@ -83,8 +84,9 @@ export class Floor implements TurnTaking {
   #judgedByFrame = false;
   #resumedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(commands: TurnCommands, settings: Partial<FloorSettings> = {}) {
+  constructor(commands: TurnCommands, settings: Partial<FloorSettings> = {}, ear: Ear = new SpeechMeter()) {
     this.#commands = commands;
+    this.#meter = ear;
     this.#settings = { ...FLOOR_DEFAULTS, ...settings };
   }
 
