@@ -4,7 +4,10 @@ import { type CallParts, view } from "./desk.ts";
 import type { LiveCall } from "./live-calls.ts";
 
 /** A message about a leg that asks for no answer. */
-export type LegStatus = Exclude<CarrierEvent, { type: "leg.waiting" } | { type: "leg.returned" }>;
+export type LegStatus = Exclude<
+  CarrierEvent,
+  { type: "leg.waiting" } | { type: "leg.returned" } | { type: "recording.reported" }
+>;
 
 /** A repeated status is known as such for an hour. */
 const REMEMBER_MS = 3_600_000;

@@ -6,6 +6,8 @@ export interface CarrierCapabilities {
   readonly mediaStream: boolean;
   /** Whether key tones can be sent: in-band over the media path, or by the carrier. */
   readonly sendsDigits: boolean;
+  /** Whether the carrier can record a leg by itself. */
+  readonly records: boolean;
 }
 
 /** A request as it arrived on our listener, before anybody believes it. */
@@ -46,6 +48,8 @@ export type CarrierEvent = { readonly legId: string; readonly key: string; reado
     }
   /** A status we do not know. It never tears a call down. */
   | { readonly type: "leg.unknown"; readonly sequence: number; readonly carrierStatus: string }
+  /** A recording that we had asked for is whole at the carrier, or will never be. */
+  | { readonly type: "recording.reported"; readonly recordingId: string; readonly recording: CarrierRecording }
 );
 
 /** How a waiting leg is to be answered. */
@@ -80,6 +84,33 @@ export interface LegState {
   readonly state: "queued" | "ringing" | "active" | "ended" | "unknown";
   /** Set when it has ended. */
   readonly reason?: EndReason;
+  /** The carrier's own word. */
+  readonly carrierStatus: string;
+}
+
+/** A recording of a leg that is to be started. */
+export interface RecordingOrder {
+  readonly legId: string;
+  readonly callId: string;
+  /** Our id of the recording: the carrier's message about it brings it back. */
+  readonly recordingId: string;
+}
+
+/** Which recording at the carrier is meant. */
+export interface RecordingRef {
+  readonly legId: string;
+  /** The carrier's id of it. */
+  readonly id: string;
+}
+
+/** The carrier's truth about a recording. */
+export interface CarrierRecording {
+  /** The carrier's id. */
+  readonly id: string;
+  /** `absent`: there is no sound in it. `gone`: the carrier knows nothing of it, or not any more. */
+  readonly state: "running" | "paused" | "processing" | "ready" | "absent" | "failed" | "gone" | "unknown";
+  /** Sound in it, in milliseconds, as far as the carrier says. */
+  readonly durationMs?: number;
   /** The carrier's own word. */
   readonly carrierStatus: string;
 }
@@ -168,6 +199,29 @@ export interface Carrier {
   redirect(legId: string, answer: Answer, signal: AbortSignal): Promise<boolean>;
   /** Asks what became of a leg. @throws CarrierUnreachableError */
   fetchState(legId: string, signal: AbortSignal): Promise<LegState>;
+  /**
+   * Has the carrier record a live leg from now on, until it is stopped or the leg ends: the person on the left channel,
+   * what they hear on the right. Resolves with the carrier's id of it; `recording.reported` follows when it is whole.
+   * @throws CarrierRefusedError nothing is recorded @throws CarrierUnreachableError whether it records is unknown, ask `findRecordings`
+   */
+  startRecording(order: RecordingOrder, signal: AbortSignal): Promise<string>;
+  /** Puts silence into a recording in place of what is said from now on. @throws CarrierRefusedError it does not run @throws CarrierUnreachableError */
+  pauseRecording(recording: RecordingRef, signal: AbortSignal): Promise<void>;
+  /** Goes on with a paused recording. @throws as pauseRecording */
+  resumeRecording(recording: RecordingRef, signal: AbortSignal): Promise<void>;
+  /** Ends a recording while its leg lives; one that is over or gone is fine. @throws CarrierRefusedError @throws CarrierUnreachableError */
+  stopRecording(recording: RecordingRef, signal: AbortSignal): Promise<void>;
+  /** The recordings of a leg that `startRecording` began and that are still at the carrier. @throws CarrierUnreachableError */
+  findRecordings(legId: string, signal: AbortSignal): Promise<readonly CarrierRecording[]>;
+  /** Asks what became of a recording. @throws CarrierUnreachableError */
+  fetchRecordingState(recording: RecordingRef, signal: AbortSignal): Promise<CarrierRecording>;
+  /**
+   * Opens the sound of a recording that is ready, as a WAV file. Reading fails when the carrier pauses for 30 s or sends
+   * more than 1 GiB. @throws CarrierRefusedError there is none @throws CarrierUnreachableError
+   */
+  fetchRecording(recording: RecordingRef, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** Deletes a recording and its sound at the carrier; one that is gone is fine. @throws CarrierRefusedError @throws CarrierUnreachableError */
+  deleteRecording(recording: RecordingRef, signal: AbortSignal): Promise<void>;
   /** Checks that the carrier can be reached with the account's credentials. @throws VoiceError */
   probe(signal: AbortSignal): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { takeStatus } from "../calls/leg-status.ts";
 import { acceptMedia } from "../calls/media-arrival.ts";
 import { PHRASES } from "../calls/phrases.ts";
 import type { CarrierReply } from "../carriers/carrier.ts";
-import { AccountUnavailableError, InvalidSignatureError, NotRunningError } from "../core/errors.ts";
+import { AccountUnavailableError, InvalidRequestError, InvalidSignatureError, NotRunningError } from "../core/errors.ts";
 import type { WebhookDesk } from "../http/doors.ts";
 import type { AccountBook } from "./accounts.ts";
 
@@ -52,6 +52,9 @@ export function createWebhookDesk(parts: CallParts, accounts: AccountBook, stopp
         return leaving ? account.carrier.answer({ kind: "hang-up" }) : reception.answer(account, event);
       }
       if (event.type === "leg.returned") return returned(account, event.legId);
+      if (event.type === "recording.reported") {
+        throw new InvalidRequestError("recording", "no recording was asked for.");
+      }
       await takeStatus(parts, account, event);
       return { status: 204, contentType: "text/plain", body: "" };
     },

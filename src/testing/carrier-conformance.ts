@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FRAME_BYTES, linearToMulaw } from "../audio/g711.ts";
+import { FRAME_BYTES } from "../audio/g711.ts";
 import type { Carrier, CarrierEvent, MediaLeg, RawRequest } from "../carriers/carrier.ts";
 import { CarrierUnreachableError, InvalidSignatureError, NotAllowedError } from "../core/errors.ts";
-import { type CarrierListener, Inbox, startCarrierListener } from "./carrier-listener.ts";
+import { type CarrierListener, hear, isSound, noise, startCarrierListener } from "./carrier-listener.ts";
+import { recordingConformance } from "./carrier-recording-conformance.ts";
 
 /** A carrier under test, with the network behind it: a simulator, or the provider's own test system. */
 export interface CarrierBench {
@@ -69,8 +70,8 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
   const ended = (legId: string) => listener.events.find(isEnd(legId));
 
   test("every capability is said, as yes or no", () => {
-    const { mediaStream, sendsDigits } = carrier.capabilities;
-    expect([typeof mediaStream, typeof sendsDigits]).toEqual(["boolean", "boolean"]);
+    const { mediaStream, sendsDigits, records } = carrier.capabilities;
+    expect([typeof mediaStream, typeof sendsDigits, typeof records]).toEqual(["boolean", "boolean", "boolean"]);
   });
 
   describe("webhooks", () => {
@@ -298,6 +299,8 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
     });
   });
 
+  describe("recordings at the carrier", () => recordingConformance(() => ({ bench, carrier, listener })));
+
   describe("the carrier's API", () => {
     test("answers a probe", async () => {
       await carrier.warmUp();
@@ -312,6 +315,14 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
         () => carrier.speakAndHangUp("CA00", "x", "en", signal),
         () => carrier.redirect("CA00", { kind: "hang-up" }, signal),
         () => carrier.fetchState("CA00", signal),
+        () => carrier.startRecording({ legId: "CA00", callId: "call_1", recordingId: "rec_1" }, signal),
+        () => carrier.pauseRecording({ legId: "CA00", id: "RE00" }, signal),
+        () => carrier.resumeRecording({ legId: "CA00", id: "RE00" }, signal),
+        () => carrier.stopRecording({ legId: "CA00", id: "RE00" }, signal),
+        () => carrier.findRecordings("CA00", signal),
+        () => carrier.fetchRecordingState({ legId: "CA00", id: "RE00" }, signal),
+        () => carrier.fetchRecording({ legId: "CA00", id: "RE00" }, signal),
+        () => carrier.deleteRecording({ legId: "CA00", id: "RE00" }, signal),
         () => carrier.probe(signal),
       ];
       for (const verb of verbs) await expect(verb()).rejects.toThrow(CarrierUnreachableError);
@@ -325,33 +336,7 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
 
 // --- Internal helpers ---
 
-/** One thing that a media listener was told. */
-interface Heard {
-  readonly kind: "audio" | "marked" | "dtmf" | "closed";
-  readonly value: string;
-}
-
-function hear(media: MediaLeg): Inbox<Heard> {
-  const heard = new Inbox<Heard>();
-  media.listen({
-    audio: (base64) => heard.push({ kind: "audio", value: base64.toString("latin1") }),
-    marked: (value) => heard.push({ kind: "marked", value }),
-    dtmf: (value) => heard.push({ kind: "dtmf", value }),
-    unrecognised: () => {},
-    closed: (value) => heard.push({ kind: "closed", value }),
-  });
-  return heard;
-}
-
 const isEnd =
   (legId: string) =>
   (event: CarrierEvent): event is Extract<CarrierEvent, { type: "leg.ended" }> =>
     event.type === "leg.ended" && event.legId === legId;
-
-/** A frame that is not silence: µ-law silence is 0xff or 0x7f. */
-const isSound = (base64: string) => Buffer.from(base64, "base64").some((byte) => (byte & 0x7f) !== 0x7f);
-
-/** µ-law of a loud square wave. */
-function noise(ms: number): Uint8Array {
-  return Uint8Array.from({ length: ms * 8 }, (_, at) => linearToMulaw(at % 16 < 8 ? 12_000 : -12_000));
-}

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
+import { linearToMulaw } from "../audio/g711.ts";
 import type { Answer, Carrier, CarrierEvent, MediaLeg, MediaSocket, RawRequest } from "../carriers/carrier.ts";
 
 /** Things that arrive, and whoever waits for them. */
@@ -105,6 +106,33 @@ export async function startCarrierListener(): Promise<CarrierListener> {
     },
   };
   return listener;
+}
+
+/** One thing that a media listener was told. */
+export interface Heard {
+  readonly kind: "audio" | "marked" | "dtmf" | "closed";
+  readonly value: string;
+}
+
+/** Listens to a leg and keeps what it is told. */
+export function hear(media: MediaLeg): Inbox<Heard> {
+  const heard = new Inbox<Heard>();
+  media.listen({
+    audio: (base64) => heard.push({ kind: "audio", value: base64.toString("latin1") }),
+    marked: (value) => heard.push({ kind: "marked", value }),
+    dtmf: (value) => heard.push({ kind: "dtmf", value }),
+    unrecognised: () => {},
+    closed: (value) => heard.push({ kind: "closed", value }),
+  });
+  return heard;
+}
+
+/** A frame that is not silence: µ-law silence is 0xff or 0x7f. */
+export const isSound = (base64: string) => Buffer.from(base64, "base64").some((byte) => (byte & 0x7f) !== 0x7f);
+
+/** µ-law of a loud square wave. */
+export function noise(ms: number): Uint8Array {
+  return Uint8Array.from({ length: ms * 8 }, (_, at) => linearToMulaw(at % 16 < 8 ? 12_000 : -12_000));
 }
 
 // --- Internal helpers ---

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Carrier } from "../carrier.ts";
 import { openMediaLeg } from "./media.ts";
+import { createRecordings } from "./recordings.ts";
 import { createRestApi } from "./rest.ts";
 import { createVerifier } from "./signature.ts";
 import { createAnswers } from "./twiml.ts";
@@ -34,7 +35,7 @@ export function createTwilioCarrier(options: TwilioOptions): Carrier {
   return {
     name: "twilio",
     // Twilio's own way to send keys replaces the call's instructions and so its stream: ours are sound on the stream.
-    capabilities: { mediaStream: true, sendsDigits: true },
+    capabilities: { mediaStream: true, sendsDigits: true, records: true },
     async warmUp() {
       verifier.load();
       answers.load();
@@ -50,5 +51,6 @@ export function createTwilioCarrier(options: TwilioOptions): Carrier {
     redirect: rest.redirect,
     fetchState: rest.fetchState,
     probe: rest.probe,
+    ...createRecordings(options, urls),
   };
 }

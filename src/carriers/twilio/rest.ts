@@ -1,17 +1,13 @@
-import type { RequestOpts } from "twilio/lib/base/BaseTwilio.js";
-import type { CallListInstance } from "twilio/lib/rest/api/v2010/account/call.js";
 import { CarrierRefusedError, CarrierUnreachableError, NotAllowedError } from "../../core/errors.ts";
 import type { Carrier, LegState } from "../carrier.ts";
-import { isNotLive, toVoiceError } from "./errors.ts";
+import { ask } from "./api.ts";
+import { isNotLive } from "./errors.ts";
 import type { TwilioOptions } from "./index.ts";
 import { loadCallsApi } from "./sdk.ts";
-import { requireToken } from "./signature.ts";
 import { endReason, stateOf } from "./status.ts";
 import type { Answers } from "./twiml.ts";
 import type { WebhookUrls } from "./urls.ts";
 
-/** A request without a whole answer after this time counts as unanswered. */
-const ANSWER_WITHIN_MS = 10_000;
 /** How long an outbound leg rings. */
 const RING_SECONDS = 45;
 
@@ -99,67 +95,6 @@ export function createRestApi(options: TwilioOptions, urls: WebhookUrls, answers
 }
 
 // --- Internal helpers ---
-
-interface Api {
-  readonly calls: CallListInstance;
-  fetchAccount(): Promise<{ status?: unknown }>;
-}
-
-/** Makes one request, within the time it has. @throws SecretMissingError @throws CarrierRefusedError @throws CarrierUnreachableError */
-async function ask<T>(
-  options: TwilioOptions,
-  what: string,
-  signal: AbortSignal,
-  request: (api: Api) => Promise<T>,
-): Promise<T> {
-  const token = requireToken(options.authToken, options.accountId);
-  const timeout = new AbortController();
-  const timer = options.clock.after(ANSWER_WITHIN_MS, () =>
-    timeout.abort(new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} seconds`)),
-  );
-  try {
-    return await request(openApi(options, token, AbortSignal.any([signal, timeout.signal])));
-  } catch (error) {
-    throw toVoiceError(error, what);
-  } finally {
-    timer.stop();
-  }
-}
-
-function openApi(
-  { accountSid, apiBaseUrl, fetch = globalThis.fetch }: TwilioOptions,
-  token: string,
-  signal: AbortSignal,
-): Api {
-  const { Domain, Version, CallListInstance } = loadCallsApi();
-  const authorization = `Basic ${Buffer.from(`${accountSid}:${token}`).toString("base64")}`;
-  const client = {
-    async request({ method = "get", uri = apiBaseUrl, headers, data }: RequestOpts) {
-      const response = await fetch(uri, {
-        method: method.toUpperCase(),
-        headers: { ...(headers as Record<string, string>), authorization, "user-agent": "openclaw-voice-channel" },
-        body: data === undefined ? null : formBody(data as Record<string, unknown>),
-        redirect: "error", // the credentials go nowhere else
-        signal,
-      });
-      return { statusCode: response.status, body: await response.text() };
-    },
-  };
-  // The resource asks of its client and version no more than this; the classes named in its types bring the rest.
-  const domain = new Domain(client as unknown as ConstructorParameters<typeof Domain>[0], apiBaseUrl);
-  const version = new Version(domain, "2010-04-01");
-  return {
-    calls: CallListInstance(version as Parameters<typeof CallListInstance>[0], accountSid),
-    fetchAccount: () => version.fetch({ method: "get", uri: `/Accounts/${accountSid}.json` }),
-  };
-}
-
-/** Form fields; a list is its field repeated. */
-function formBody(data: Record<string, unknown>): URLSearchParams {
-  return new URLSearchParams(
-    Object.entries(data).flatMap(([name, value]) => [value].flat().map((one): [string, string] => [name, String(one)])),
-  );
-}
 
 function legState(status: string, direction: string): LegState {
   const state = stateOf(status);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** What each of an account's webhooks is for. */
-type WebhookVerb = "voice" | "status" | "stream" | "resume";
+type WebhookVerb = "voice" | "status" | "stream" | "resume" | "recording";
 
 /** The addresses by which Twilio reaches one account. */
 export interface WebhookUrls {
@@ -13,6 +13,8 @@ export interface WebhookUrls {
   ofCall(verb: "voice" | "status", callId: string): string;
   /** Where a leg returns when the media that `token` belonged to has ended: each answer has its own. */
   resume(callId: string, token: string): string;
+  /** Where Twilio tells what became of a recording. */
+  recording(callId: string, recordingId: string): string;
   /** `wss:` URL of the media stream. It has no query, because Twilio strips it. */
   readonly stream: string;
 }
@@ -21,6 +23,8 @@ export interface WebhookUrls {
 export const CALL_PARAMETER = "call";
 /** Query parameter of the resume URL that tells one return of a leg from the next. */
 export const RETURN_PARAMETER = "return";
+/** Query parameter that carries our id of a recording. */
+export const RECORDING_PARAMETER = "recording";
 
 /** Builds an account's webhook URLs under its public URL. */
 export function createUrls({ accountId, publicUrl }: { accountId: string; publicUrl: string }): WebhookUrls {
@@ -39,10 +43,13 @@ export function createUrls({ accountId, publicUrl }: { accountId: string; public
       const once = createHash("sha256").update(token).digest("hex").slice(0, 12);
       return `${base}resume?${new URLSearchParams({ [CALL_PARAMETER]: callId, [RETURN_PARAMETER]: once })}`;
     },
+    recording(callId, recordingId) {
+      return `${base}recording?${new URLSearchParams({ [CALL_PARAMETER]: callId, [RECORDING_PARAMETER]: recordingId })}`;
+    },
     stream: `${base.replace(/^http/i, "ws")}stream`,
   };
 }
 
-const VERBS: readonly string[] = ["voice", "status", "stream", "resume"] satisfies WebhookVerb[];
+const VERBS: readonly string[] = ["voice", "status", "stream", "resume", "recording"] satisfies WebhookVerb[];
 
 const isVerb = (text: string): text is WebhookVerb => VERBS.includes(text);

@@ -2,8 +2,9 @@ import { InvalidRequestError } from "../../core/errors.ts";
 import { parseE164 } from "../../core/numbers.ts";
 import type { Carrier, CarrierEvent, VerifiedRequest } from "../carrier.ts";
 import { readVerdict } from "./attestation.ts";
+import { describeRecording } from "./recordings.ts";
 import { endReason, stateOf } from "./status.ts";
-import { CALL_PARAMETER, RETURN_PARAMETER, type WebhookUrls } from "./urls.ts";
+import { CALL_PARAMETER, RECORDING_PARAMETER, RETURN_PARAMETER, type WebhookUrls } from "./urls.ts";
 
 /** What stands for a caller without a number: withheld, unknown, or not on the telephone network. */
 const ANONYMOUS = "anonymous";
@@ -24,7 +25,7 @@ interface Account {
 }
 
 /**
- * Reads accepted webhooks of one account: `voice` and `resume` ask for instructions, `status` reports.
+ * Reads accepted webhooks of one account: `voice` and `resume` ask for instructions, `status` and `recording` report.
  * @see https://www.twilio.com/docs/voice/twiml#request-parameters
  */
 export function createParser(account: Account, urls: WebhookUrls): Carrier["parse"] {
@@ -33,10 +34,12 @@ export function createParser(account: Account, urls: WebhookUrls): Carrier["pars
     const fields = readFields(request);
     const legId = requireField(fields, "CallSid");
     if (!/^[A-Za-z0-9]{2,64}$/.test(legId)) throw new InvalidRequestError("CallSid", "is not a call's id.");
-    const parties = readParties(fields, account);
+    requireAccount(fields, account);
     const query = readQuery(request);
     const callId = query(CALL_PARAMETER);
     const leg = { legId, ...(callId && { callId }) };
+    if (verb === "recording") return readRecording(leg, fields, query(RECORDING_PARAMETER));
+    const parties = readParties(fields, account);
     switch (verb) {
       case "voice": {
         const attestation = parties.direction === "inbound" ? readVerdict(fields("StirVerstat")) : undefined;
@@ -80,10 +83,12 @@ function requireField(fields: Fields, name: string): string {
   return value;
 }
 
-function readParties(fields: Fields, { accountSid, numbers }: Account) {
-  if (requireField(fields, "AccountSid") !== accountSid) {
-    throw new InvalidRequestError("AccountSid", "is another account's.");
-  }
+function requireAccount(fields: Fields, { accountSid }: Account): void {
+  if (requireField(fields, "AccountSid") === accountSid) return;
+  throw new InvalidRequestError("AccountSid", "is another account's.");
+}
+
+function readParties(fields: Fields, { numbers }: Account) {
   const direction = readDirection(requireField(fields, "Direction"));
   const from = readParty(fields("From"));
   const to = readParty(fields("To"));
@@ -134,4 +139,18 @@ function readStatus(
     default:
       return { ...report, type: "leg.unknown", carrierStatus: status };
   }
+}
+
+/** What became of a recording. Such a message names no parties. */
+function readRecording(
+  leg: { legId: string; callId?: string },
+  fields: Fields,
+  recordingId: string | undefined,
+): CarrierEvent {
+  if (recordingId === undefined) throw new InvalidRequestError(RECORDING_PARAMETER, "is missing.");
+  const sid = requireField(fields, "RecordingSid");
+  if (!/^[A-Za-z0-9]{2,64}$/.test(sid)) throw new InvalidRequestError("RecordingSid", "is not a recording's id.");
+  const status = requireField(fields, "RecordingStatus");
+  const recording = describeRecording(sid, status, fields("RecordingDuration"));
+  return { ...leg, type: "recording.reported", key: `${leg.legId}:recording:${sid}:${status}`, recordingId, recording };
 }

@@ -6,6 +6,7 @@ import { makeSid } from "./ids.ts";
 import { PersonLine } from "./line.ts";
 import { MediaStream } from "./media-stream.ts";
 import { Playout } from "./playout.ts";
+import { CallRecorder, type SimulatedRecording } from "./recording.ts";
 import { StatusCallbacks, type StatusSubscription } from "./status-callbacks.ts";
 import { StreamLogBook } from "./stream-log.ts";
 import { Tape } from "./tape.ts";
@@ -36,6 +37,8 @@ export interface NetworkParts {
   readonly faults: Faults;
   readonly accountSid: string;
   readonly authToken: string;
+  /** Recordings that were not deleted, by id. */
+  readonly recordings: Map<string, SimulatedRecording>;
 }
 
 export interface CallOrder {
@@ -44,6 +47,8 @@ export interface CallOrder {
   readonly to: string;
   readonly person: PersonOptions;
   readonly status: StatusSubscription | undefined;
+  /** Asked in place of any address that gives no instructions, for as long as the call lives. */
+  readonly fallbackUrl: string | undefined;
   /** Added to the parameters of every webhook. */
   readonly extra: Readonly<Record<string, string>>;
 }
@@ -55,6 +60,7 @@ export class SimulatedCall implements PhoneCall, FlowHost {
   readonly from: string;
   readonly to: string;
   readonly line: PersonLine;
+  readonly recorder: CallRecorder;
   readonly requests: WebhookRecord[] = [];
   readonly ended: Promise<CallReport>;
   readonly clock: Clock;
@@ -102,6 +108,11 @@ export class SimulatedCall implements PhoneCall, FlowHost {
       onKey: (digit) => this.#stream?.sendKey(digit),
       onHangUp: () => this.hangUp(),
     });
+    this.recorder = new CallRecorder({
+      ...network,
+      callSid: this.sid,
+      tell: (url, method, params) => this.#deliver("recording", url, method, params),
+    });
     this.ended = this.#settle.promise;
     this.ended.catch(() => {}); // an unread report is not an unhandled failure
   }
@@ -112,6 +123,10 @@ export class SimulatedCall implements PhoneCall, FlowHost {
 
   get isOver(): boolean {
     return FINAL.has(this.#status);
+  }
+
+  get fallbackUrl(): string | undefined {
+    return this.#order.fallbackUrl;
   }
 
   get isAnswered(): boolean {
@@ -146,6 +161,7 @@ export class SimulatedCall implements PhoneCall, FlowHost {
     this.#flow.abort();
     this.#beat?.stop();
     this.line.end();
+    this.recorder.current?.stop();
     this.#playing?.done();
     for (const { reject } of this.#streamWaiters) reject(new Error(`Call ${this.sid} ended without a media stream.`));
     const seconds = Math.round(this.durationMs / 1000);
@@ -168,6 +184,7 @@ export class SimulatedCall implements PhoneCall, FlowHost {
     this.#callbacks.mute();
     this.#stream?.terminate();
     this.end(this.isAnswered ? "completed" : "failed");
+    this.recorder.cut();
   }
 
   get durationMs(): number {
@@ -290,9 +307,12 @@ export class SimulatedCall implements PhoneCall, FlowHost {
   }
 
   #post(kind: WebhookKind, url: string, method: "GET" | "POST", params: Readonly<Record<string, string>>): void {
-    const all = { ...this.#params(), ...params };
+    this.#deliver(kind, url, method, { ...this.#params(), ...params });
+  }
+
+  #deliver(kind: WebhookKind, url: string, method: "GET" | "POST", params: Readonly<Record<string, string>>): void {
     this.#network.webhooks
-      .send({ kind, callSid: this.sid, url, method, params: all, records: this.requests })
+      .send({ kind, callSid: this.sid, url, method, params, records: this.requests })
       .catch((error: unknown) => {
         if (!(error instanceof WebhookFailed)) return this.#fail(error);
         this.note(error.code, error.message);
@@ -310,6 +330,7 @@ export class SimulatedCall implements PhoneCall, FlowHost {
     const heard = this.#playout.pull();
     this.#frame = this.line.speakFrame(isAudible(heard));
     this.#tape.append(this.#frame, heard);
+    this.recorder.current?.append(this.#frame, heard);
   }
 
   /** Lets the person act; the call ends with their script. */

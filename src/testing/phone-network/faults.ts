@@ -11,6 +11,8 @@ export interface Faults {
   rest?: (request: RestInfo) => RestFate | undefined;
   /** Asked once for each media stream before it connects. */
   stream?: (stream: StreamInfo) => StreamFate | undefined;
+  /** Asked once for each recording as it begins. */
+  recording?: (recording: RecordingInfo) => RecordingFate | undefined;
   /** Asked for each 20 ms frame of the person's audio; false loses it (the time stamps then show a gap). */
   deliverFrame?: (frame: FrameInfo) => boolean;
 }
@@ -66,6 +68,18 @@ export interface StreamFate {
   resetAfterMs?: number;
   /** Stops reading and sending, without a FIN, so many milliseconds after it opened. */
   freezeAfterMs?: number;
+}
+
+export interface RecordingInfo {
+  readonly callSid: string;
+  readonly url: string;
+}
+
+export interface RecordingFate {
+  /** Becomes this in place of "completed". */
+  outcome?: "absent" | "failed";
+  /** How long it is worked on after its end; default 1,000. */
+  processingMs?: number;
 }
 
 export interface FrameInfo {

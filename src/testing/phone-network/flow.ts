@@ -13,7 +13,6 @@ export type TwimlSource =
       readonly kind: "voice" | "redirect" | "action";
       readonly url: string;
       readonly method: "GET" | "POST";
-      readonly fallbackUrl?: string | undefined;
       readonly params?: Readonly<Record<string, string>>;
     };
 
@@ -22,6 +21,8 @@ export interface FlowHost {
   readonly clock: Clock;
   readonly voice: Voice;
   readonly isAnswered: boolean;
+  /** Asked in place of any other address that gives no instructions. */
+  readonly fallbackUrl: string | undefined;
   answer(): void;
   end(status: "completed" | "busy" | "no-answer"): void;
   /** Asks the application; the call's own parameters are added to `params`. */
@@ -86,7 +87,8 @@ async function apologise(call: FlowHost, signal: AbortSignal): Promise<void> {
 
 async function load(call: FlowHost, source: TwimlSource): Promise<string> {
   if (source.kind === "inline") return source.twiml;
-  const { kind, url, method, fallbackUrl, params = {} } = source;
+  const { kind, url, method, params = {} } = source;
+  const { fallbackUrl } = call;
   try {
     return asTwiml(await call.ask(kind, { url, method, params }));
   } catch (error) {

@@ -5,6 +5,7 @@ import { type NetworkParts, SimulatedCall } from "./call.ts";
 import { type DialOrder, dialOut } from "./dial.ts";
 import type { Faults } from "./faults.ts";
 import { isE164, makeSid } from "./ids.ts";
+import type { SimulatedRecording } from "./recording.ts";
 import { type OwnNumber, restServer } from "./rest.ts";
 import type { CallRequest } from "./rest-calls.ts";
 import { FrameTicker } from "./ticker.ts";
@@ -40,7 +41,8 @@ export async function startPhoneNetwork(options: PhoneNetworkOptions): Promise<P
   const faults: Faults = options.faults ?? {};
   const webhooks = new Webhooks({ clock, authToken, routes, faults });
   const ticker = new FrameTicker(clock);
-  const parts: NetworkParts = { clock, voice, ticker, webhooks, routes, faults, accountSid, authToken };
+  const recordings = new Map<string, SimulatedRecording>();
+  const parts: NetworkParts = { clock, voice, ticker, webhooks, routes, faults, accountSid, authToken, recordings };
   const calls = new Map<string, SimulatedCall>();
   const numbers = new Map<string, OwnNumber>();
   const people = new Map<string, CalleeOptions>();
@@ -55,7 +57,7 @@ export async function startPhoneNetwork(options: PhoneNetworkOptions): Promise<P
     }
   };
 
-  const place = ({ from, to, status, ...order }: CallRequest) => {
+  const place = ({ from, to, status, fallbackUrl, ...order }: CallRequest) => {
     const person = people.get(to);
     const call = new SimulatedCall(parts, {
       direction: "outbound-api",
@@ -63,6 +65,7 @@ export async function startPhoneNetwork(options: PhoneNetworkOptions): Promise<P
       to,
       person: person ?? {},
       status,
+      fallbackUrl,
       extra: {},
     });
     begin(call);
@@ -72,7 +75,7 @@ export async function startPhoneNetwork(options: PhoneNetworkOptions): Promise<P
   };
 
   const stopping = new AbortController();
-  const rest = { clock, faults, accountSid, authToken, calls, numbers, place, stopped: stopping.signal };
+  const rest = { clock, faults, accountSid, authToken, calls, numbers, recordings, place, stopped: stopping.signal };
   const server = restServer(rest);
   server.listen(port, host);
   await once(server, "listening");
@@ -114,6 +117,9 @@ export async function startPhoneNetwork(options: PhoneNetworkOptions): Promise<P
     get calls() {
       return [...calls.values()];
     },
+    get recordings() {
+      return [...recordings.values()];
+    },
     nextCall(matches = () => true) {
       const known = [...calls.values()].find(matches);
       if (known) return Promise.resolve(known);
@@ -138,10 +144,11 @@ function inbound(parts: NetworkParts, order: RingOrder, { options }: OwnNumber):
     to,
     person: order,
     status,
+    fallbackUrl,
     extra: { CalledCountry: "US", CallerCountry: "US", FromCountry: "US", ToCountry: "US", ...verdict, ...extra },
   });
   call.progress("ringing");
-  call.instruct({ kind: "voice", url, method, fallbackUrl });
+  call.instruct({ kind: "voice", url, method });
   return call;
 }
 

@@ -8,6 +8,7 @@ import type { StatusEvent, StatusSubscription } from "./status-callbacks.ts";
 export interface CallRequest extends DialOrder {
   readonly from: string;
   readonly to: string;
+  readonly fallbackUrl: string | undefined;
   readonly status: StatusSubscription | undefined;
 }
 
@@ -44,6 +45,7 @@ export function readCallRequest(form: URLSearchParams, isOwn: (e164: string) => 
     from,
     to,
     source,
+    fallbackUrl: form.get("FallbackUrl") ?? undefined,
     status: readSubscription(form),
     timeoutSeconds: seconds(form, "Timeout", 60),
     timeLimitSeconds: seconds(form, "TimeLimit", 14_400),
@@ -57,8 +59,7 @@ export function readSource(form: URLSearchParams): TwimlSource | undefined {
   const twiml = form.get("Twiml");
   if (url !== null) {
     checkUrl(url);
-    const fallbackUrl = form.get("FallbackUrl") ?? undefined;
-    return { kind: "voice", url, method: form.get("Method") === "GET" ? "GET" : "POST", fallbackUrl };
+    return { kind: "voice", url, method: form.get("Method") === "GET" ? "GET" : "POST" };
   }
   if (twiml === null) return undefined;
   if (twiml.length > TWIML_LIMIT) throw new RestRefused(400, 20_001, `Twiml is longer than ${TWIML_LIMIT} characters.`);

@@ -2,7 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type Clock, sleep } from "../../core/clock.ts";
 import type { SimulatedCall } from "./call.ts";
 import type { Faults } from "./faults.ts";
+import type { SimulatedRecording } from "./recording.ts";
 import { type CallRequest, readCallRequest, readSource } from "./rest-calls.ts";
+import { routeMedia, routeRecordings } from "./rest-recordings.ts";
 import { callBody, errorBody, numberBody, pageBody, RestRefused } from "./rest-resources.ts";
 import type { NumberOptions } from "./types.ts";
 
@@ -21,14 +23,16 @@ export interface RestParts {
   readonly authToken: string;
   readonly calls: ReadonlyMap<string, SimulatedCall>;
   readonly numbers: ReadonlyMap<string, OwnNumber>;
+  readonly recordings: Map<string, SimulatedRecording>;
   readonly place: (request: CallRequest) => SimulatedCall;
   /** Aborted when the network stops: whoever is being kept waiting is let go. */
   readonly stopped: AbortSignal;
 }
 
-interface Answer {
+/** An answer of the API: JSON, a sound, or nothing but its status. */
+export interface Answer {
   readonly status: number;
-  readonly body: object;
+  readonly body: object | Buffer | undefined;
 }
 
 /** The REST API of one account, as a server that does not listen yet. */
@@ -51,13 +55,16 @@ async function handle(parts: RestParts, request: IncomingMessage, response: Serv
     ? refusal({ message: "Injected failure", ...fate.error })
     : act(parts, { request, method, path, form });
   if (fate.loseAnswer) return void request.socket.destroy();
-  const json = JSON.stringify(answer.body);
-  response.writeHead(answer.status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(json),
+  const { status, body } = answer;
+  const payload = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+  response.writeHead(status, {
     "twilio-request-id": `RQ${request.socket.remotePort ?? 0}`,
+    ...(payload && {
+      "content-type": payload === body ? "audio/x-wav" : "application/json",
+      "content-length": payload.length,
+    }),
   });
-  response.end(json);
+  response.end(payload);
 }
 
 const refusal = (refused: { status: number; code: number; message: string }): Answer => ({
@@ -76,9 +83,11 @@ function act(parts: RestParts, { request, method, path, form }: RestRequest): An
   try {
     const { accountSid, authToken } = parts;
     const credentials = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString("base64")}`;
-    const rest = new RegExp(`^/2010-04-01/Accounts/${accountSid}(?:\\.json|/(.*)\\.json)$`).exec(path);
+    const [, resource = "", type] =
+      new RegExp(`^/2010-04-01/Accounts/${accountSid}(?:/(.*))?\\.([a-z0-9]+)$`).exec(path) ?? [];
     if (request.headers.authorization !== credentials) throw new RestRefused(401, 20_003, "Authenticate");
-    const answer = rest ? route(parts, method, rest[1] ?? "", path, form) : undefined;
+    const wanted = { method, resource, path, form };
+    const answer = type === "json" ? route(parts, wanted) : type && routeMedia(parts, wanted, type);
     if (!answer) throw new RestRefused(404, 20_404, `The requested resource ${path} was not found`);
     return answer;
   } catch (error) {
@@ -87,16 +96,21 @@ function act(parts: RestParts, { request, method, path, form }: RestRequest): An
   }
 }
 
-function route(
-  parts: RestParts,
-  method: string,
-  resource: string,
-  path: string,
-  form: URLSearchParams,
-): Answer | undefined {
+/** A request that has been let in. */
+export interface Wanted {
+  readonly method: string;
+  /** The path below the account, without its type. */
+  readonly resource: string;
+  readonly path: string;
+  readonly form: URLSearchParams;
+}
+
+function route(parts: RestParts, wanted: Wanted): Answer | undefined {
   const { accountSid, calls, numbers } = parts;
+  const { method, resource, path, form } = wanted;
   const params = Object.fromEntries(form);
-  const [kind, sid] = resource.split("/");
+  const [kind, sid, sub] = resource.split("/");
+  if (kind === "Recordings" || sub === "Recordings") return routeRecordings(parts, wanted);
   if (kind === "" && method === "GET") {
     const body = { sid: accountSid, friendly_name: "Simulated account", status: "active", type: "Full" };
     return { status: 200, body };
@@ -121,7 +135,7 @@ function route(
       .map((call) => callBody(call, accountSid));
     return { status: 200, body: pageBody("calls", all, path, params) };
   }
-  const call = calls.get(sid ?? "");
+  const call = sub === undefined ? calls.get(sid ?? "") : undefined;
   if (!call || (method !== "GET" && method !== "POST")) return undefined;
   if (method === "POST") update(call, form);
   return { status: 200, body: callBody(call, accountSid) };

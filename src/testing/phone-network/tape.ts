@@ -25,9 +25,19 @@ export class Tape {
     this.#bytes += FRAME_BYTES;
   }
 
+  /** µ-law of what the person said. */
+  get spoken(): Uint8Array {
+    return this.#spoken.subarray(0, this.#bytes);
+  }
+
+  /** µ-law of what the person heard. */
+  get heard(): Uint8Array {
+    return this.#heard.subarray(0, this.#bytes);
+  }
+
   /** Left: spoken. Right: heard. */
   toWav(): Buffer {
-    const channels = [this.#spoken, this.#heard].map((side) => decodeMulaw(side.subarray(0, this.#bytes)));
+    const channels = [this.spoken, this.heard].map((side) => decodeMulaw(side));
     return encodeWav({ sampleRate: SAMPLE_RATE, channels });
   }
 

@@ -102,6 +102,8 @@ export interface PhoneNetwork {
   ring(order: RingOrder): PhoneCall;
   /** Every call so far, in the order they began. */
   readonly calls: readonly PhoneCall[];
+  /** Every recording that was not deleted, in the order they began. */
+  readonly recordings: readonly PhoneRecording[];
   /** Resolves with the first call, past or future, that `matches`; rejects when the network stops first. */
   nextCall(matches?: (call: PhoneCall) => boolean): Promise<PhoneCall>;
   /** Cuts every call and closes everything. Idempotent. */
@@ -115,6 +117,18 @@ export interface RingOrder extends PersonOptions {
   /** What the network's check of the caller's number came to, default "TN-Validation-Passed-A"; null: it is unsigned. */
   stirVerstat?: StirVerstat | null;
   extra?: Record<string, string>;
+}
+
+/** `RecordingStatus` as Twilio spells it. */
+export type RecordingStatus = "in-progress" | "paused" | "processing" | "completed" | "absent" | "failed";
+
+/** One recording as the network keeps it; a deleted one is not there any more. */
+export interface PhoneRecording {
+  readonly sid: string;
+  readonly callSid: string;
+  readonly status: RecordingStatus;
+  /** Sound in it so far. */
+  readonly durationMs: number;
 }
 
 /** One call as the network sees it. */
@@ -224,7 +238,16 @@ export interface WebhookRecord {
   readonly body: string;
 }
 
-export type WebhookKind = "voice" | "fallback" | "redirect" | "action" | "status" | "stream-status" | "amd" | "play";
+export type WebhookKind =
+  | "voice"
+  | "fallback"
+  | "redirect"
+  | "action"
+  | "status"
+  | "stream-status"
+  | "amd"
+  | "play"
+  | "recording";
 
 /** What the application sent over the call's media streams. */
 export interface StreamLog {
