@@ -21,6 +21,7 @@ import { type Clock, sleep, systemClock } from "./core/clock.ts";
 import { CallNotFoundError, CallOverError, InvalidRequestError, NotRunningError } from "./core/errors.ts";
 import type { JournalEntry, VoiceEvents } from "./core/events.ts";
 import { requireE164 } from "./core/numbers.ts";
+import { exportTranscript } from "./core/transcript-export.ts";
 import type { Host, Logger } from "./hosts/host.ts";
 import { standaloneHost } from "./hosts/standalone.ts";
 import type {
@@ -38,6 +39,7 @@ import { accountFindings } from "./plugin/account-findings.ts";
 import { AccountBook } from "./plugin/accounts.ts";
 import { examine } from "./plugin/doctor.ts";
 import type { VoiceChannelOptions } from "./plugin/options.ts";
+import { soundOf } from "./plugin/records.ts";
 import { Services } from "./plugin/services.ts";
 import { createWebhookDesk } from "./plugin/webhook-desk.ts";
 import { type SessionSummary, VoiceSessionManager } from "./session-manager.ts";
@@ -245,6 +247,9 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     return { ...page, calls: page.calls.map((call) => view(this.#parts, call)) };
   }
 
+  transcriptOf: CallDesk["transcriptOf"] = async (callId, as) => exportTranscript(await this.#stored(callId), as);
+  recordingOf: CallDesk["recordingOf"] = async (callId, id) =>
+    soundOf(await this.#stored(callId), id, async () => undefined);
   /** Earlier calls with a number, newest first. @throws InvalidNumberError */
   async history(number: string, accountId = this.#defaultAccount(), limit = 10): Promise<readonly CallSummary[]> {
     return this.#sessions.history(accountId, requireE164(number, "number"), limit);

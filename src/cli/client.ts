@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
+import type { TranscriptFormat } from "../core/transcript-export.ts";
 import type { PlaceCallRequest, SentDigits, StatusReport } from "../http/doors.ts";
 import type { Problem } from "../http/problem.ts";
 
@@ -62,6 +63,18 @@ export class ApiClient {
     return this.#json("POST", `/call/${encodeURIComponent(callId)}/instructions`, { text, respond });
   }
 
+  /** The words of a call as a document. */
+  async transcript(callId: string, format: TranscriptFormat): Promise<string> {
+    return (await this.#document(`/calls/${encodeURIComponent(callId)}/transcript?format=${format}`)).text();
+  }
+
+  /** The sound of a call, a WAV file piece by piece. */
+  async recording(callId: string): Promise<AsyncIterable<Uint8Array>> {
+    const answer = await this.#document(`/calls/${encodeURIComponent(callId)}/recording`);
+    if (!answer.body) throw stranger(answer);
+    return answer.body;
+  }
+
   /** A call's journal until the call ends, over broken connections, each entry once. */
   async *follow(callId: string): AsyncGenerator<JournalEntry> {
     let lastSeq = 0;
@@ -94,6 +107,12 @@ export class ApiClient {
       text = blocks.pop() as string;
       yield* blocks.flatMap(readBlock);
     }
+  }
+
+  async #document(path: string): Promise<Response> {
+    const answer = await this.#fetch("GET", path, {});
+    if (!answer.ok) throw await refusal(answer);
+    return answer;
   }
 
   async #json<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -1,8 +1,10 @@
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError, VoiceError } from "../core/errors.ts";
 import { parseE164 } from "../core/numbers.ts";
+import { TRANSCRIPT_FORMATS, type TranscriptFormat } from "../core/transcript-export.ts";
 import { VERSION } from "../version.ts";
 import { CommandError } from "./client.ts";
+import { saveSound } from "./save-sound.ts";
 import type { ServeOptions } from "./serve.ts";
 import { openClient, type Where } from "./setup.ts";
 import { callLine, eventLine, statusLines, type Terminal } from "./terminal.ts";
@@ -145,6 +147,21 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
         startedAtMs ??= entry.event.atMs;
         show(options.json, entry, [eventLine(entry.event, startedAtMs)]);
       }
+    });
+  remote("transcript", "Show what was said on a call.")
+    .argument("<callId>")
+    .addOption(new Option("--format <format>", "how it is written").choices(TRANSCRIPT_FORMATS).default("text"))
+    .action(async (callId: string, { format, ...options }: Common & { format: TranscriptFormat }) => {
+      const client = await openClient(options, terminal);
+      terminal.out((await client.transcript(callId, options.json ? "json" : format)).trimEnd());
+    });
+  remote("recording", "Save the sound of a call as a WAV file.")
+    .argument("<callId>")
+    .option("--out <file>", "where to; the call's id with .wav unless told")
+    .action(async (callId: string, { out = `${callId}.wav`, ...options }: Common & { out?: string }) => {
+      const sound = await (await openClient(options, terminal)).recording(callId);
+      const saved = { file: out, bytes: await saveSound(sound, out) };
+      show(options.json, saved, [`Saved ${saved.bytes} bytes in ${out}.`]);
     });
   return program;
 }

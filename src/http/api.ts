@@ -2,6 +2,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { InvalidRequestError } from "../core/errors.ts";
 import { requireE164 } from "../core/numbers.ts";
+import { TRANSCRIPT_FORMATS } from "../core/transcript-export.ts";
 import type { AppParts } from "./app.ts";
 import { readJson } from "./body.ts";
 import { eventStream } from "./event-stream.ts";
@@ -31,6 +32,8 @@ const listSchema = z.strictObject({
   limit: limit.optional(),
   after: name.optional(),
 });
+const transcriptSchema = z.strictObject({ format: z.enum(TRANSCRIPT_FORMATS).default("json") });
+const recordingSchema = z.strictObject({ recordingId: name.optional() });
 const sessionsSchema = z.strictObject({ limit: limit.default(50) });
 
 /**
@@ -51,6 +54,25 @@ export function apiRoutes({ apiToken, calls, sessions, clock, logger, closing }:
     return context.json(found);
   });
   api.get("/calls/:id", async (context) => context.json(await calls.call(context.req.param("id"))));
+
+  api.get("/calls/:id/transcript", async (context) => {
+    const callId = context.req.param("id");
+    const { format } = read(transcriptSchema, context.req.query());
+    const { contentType, extension, body } = await calls.transcriptOf(callId, format);
+    return new Response(body, { headers: documentHeaders(contentType, `${callId}.${extension}`) });
+  });
+  api.get("/calls/:id/recording", async (context) => {
+    const callId = context.req.param("id");
+    const { recordingId } = read(recordingSchema, context.req.query());
+    const found = await calls.recordingOf(callId, recordingId);
+    if (!found) {
+      const message = "The call has no such recording, or it is not whole yet. `GET /calls/:id` shows the call.";
+      return problemResponse(describeProblem(404, "not_found", message));
+    }
+    const length = found.bytes === undefined ? {} : { "content-length": String(found.bytes) };
+    const headers = { ...documentHeaders("audio/wav", `${callId}.wav`), ...length };
+    return new Response(ReadableStream.from(found.sound) as ReadableStream<Uint8Array>, { headers });
+  });
 
   api.post("/call", async (context) => {
     const { to, from, ...request } = read(placeSchema, await readJson(context.req.raw));
@@ -116,6 +138,15 @@ const requireJson: MiddlewareHandler = async (context, next) => {
   const message = "The body must be JSON, with the header Content-Type: application/json.";
   return problemResponse(describeProblem(415, "unsupported_media_type", message));
 };
+
+/** A document of a call, with the name that it has as a file. */
+function documentHeaders(contentType: string, fileName: string): Record<string, string> {
+  return {
+    "content-type": contentType,
+    "content-disposition": `inline; filename="${fileName.replace(/[^\w.-]/g, "_")}"`,
+    "cache-control": "no-store",
+  };
+}
 
 /** @throws InvalidRequestError naming the field, and the known ones when it is not one of them */
 function read<Schema extends z.ZodObject>(schema: Schema, value: unknown): z.output<Schema> {

@@ -1,6 +1,7 @@
 import type { CarrierReply, MediaSocket, RawRequest } from "../carriers/carrier.ts";
 import type { Call, CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
+import type { TranscriptDocument, TranscriptFormat } from "../core/transcript-export.ts";
 import type { HostFinding } from "../hosts/host.ts";
 import type { CallQuery } from "../stores/store.ts";
 
@@ -26,6 +27,14 @@ export interface PlaceCallRequest {
 export interface CallDetails extends CallSummary {
   readonly transcript: Call["transcript"];
   readonly usage: Call["usage"];
+}
+
+/** The sound of a call, a WAV file. */
+export interface RecordingSound {
+  readonly recordingId: string;
+  /** Its length, where that is known before it is read. */
+  readonly bytes?: number;
+  readonly sound: AsyncIterable<Uint8Array>;
 }
 
 /** The result of asking for a call's end. */
@@ -95,6 +104,13 @@ export interface CallDesk {
   instruct(callId: string, text: string, options?: { readonly respond?: boolean }): Promise<CallSummary>;
   /** @throws CallNotFoundError */
   call(callId: string): Promise<CallDetails>;
+  /** The words of a call so far, as a document. @throws CallNotFoundError */
+  transcriptOf(callId: string, format: TranscriptFormat): Promise<TranscriptDocument>;
+  /**
+   * The sound of a call, that of its first recording unless told; `undefined` when there is none, or none yet.
+   * @throws CallNotFoundError
+   */
+  recordingOf(callId: string, recordingId?: string): Promise<RecordingSound | undefined>;
   calls(query?: CallQuery): Promise<{ calls: readonly CallSummary[]; next?: string }>;
   /** Past and present journal of a call, each entry once it is durable; ends with the call or the signal. @throws CallNotFoundError */
   follow(callId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<JournalEntry>;

@@ -3,8 +3,10 @@ import type { CarrierReply, MediaSocket, RawRequest } from "../../src/carriers/c
 import { type CallSummary, newCall, summarise } from "../../src/core/call.ts";
 import { CallNotFoundError, InvalidSignatureError } from "../../src/core/errors.ts";
 import type { CallEvent, JournalEntry } from "../../src/core/events.ts";
+import type { TranscriptEntry } from "../../src/core/transcript.ts";
+import { exportTranscript, type TranscriptFormat } from "../../src/core/transcript-export.ts";
 import type { Logger } from "../../src/hosts/host.ts";
-import type { CallDesk, PlaceCallRequest, StatusReport, WebhookDesk } from "../../src/http/doors.ts";
+import type { CallDesk, PlaceCallRequest, RecordingSound, StatusReport, WebhookDesk } from "../../src/http/doors.ts";
 import type { CallQuery } from "../../src/stores/store.ts";
 
 export const TOKEN = "test-token-0123456789-0123456789-0123456789";
@@ -33,6 +35,9 @@ export class ScriptedCalls implements CallDesk {
   readonly said: [string, string][] = [];
   readonly keys: [string, string, object | undefined][] = [];
   readonly instructed: [string, string, object | undefined][] = [];
+  readonly wantedRecordings: (string | undefined)[] = [];
+  transcript: readonly TranscriptEntry[] = [];
+  recording: RecordingSound | undefined;
   /** How many readers follow right now. */
   followers = 0;
   /** Thrown by the next call of any method. */
@@ -89,6 +94,15 @@ export class ScriptedCalls implements CallDesk {
     this.#maybeFail();
     if (callId !== "call_1") throw new CallNotFoundError(callId);
     return { ...summary(), transcript: [], usage: newCall().usage };
+  }
+  async transcriptOf(callId: string, format: TranscriptFormat) {
+    await this.call(callId);
+    return exportTranscript({ ...newCall(), id: callId, transcript: this.transcript }, format);
+  }
+  async recordingOf(callId: string, recordingId?: string) {
+    await this.call(callId);
+    this.wantedRecordings.push(recordingId);
+    return this.recording;
   }
   async calls(query?: CallQuery) {
     this.#maybeFail();
