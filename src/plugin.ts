@@ -248,8 +248,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   }
 
   transcriptOf: CallDesk["transcriptOf"] = async (callId, as) => exportTranscript(await this.#stored(callId), as);
-  recordingOf: CallDesk["recordingOf"] = async (callId, id) =>
-    soundOf(await this.#stored(callId), id, async () => undefined);
+  recordingOf: CallDesk["recordingOf"] = async (callId, id) => soundOf(await this.#stored(callId), id);
   /** Earlier calls with a number, newest first. @throws InvalidNumberError */
   async history(number: string, accountId = this.#defaultAccount(), limit = 10): Promise<readonly CallSummary[]> {
     return this.#sessions.history(accountId, requireE164(number, "number"), limit);

@@ -7,15 +7,15 @@ export type OpenSound = (
   call: Call,
 ) => Promise<Omit<RecordingSound, "recordingId"> | undefined>;
 
-/** The sound of a call's stored recording: that with this id, or the first. */
+/** The sound of a call's stored recording: that with this id, or the first. Without `open` none is kept here. */
 export async function soundOf(
   call: Call,
   recordingId: string | undefined,
-  open: OpenSound,
+  open?: OpenSound,
 ): Promise<RecordingSound | undefined> {
   const wanted = call.recordings.find(
     ({ id, state }) => state === "stored" && (recordingId === undefined || id === recordingId),
   );
-  const opened = wanted && (await open(wanted, call));
+  const opened = wanted && (await open?.(wanted, call));
   return opened && { recordingId: wanted.id, ...opened };
 }
