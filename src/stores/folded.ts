@@ -1,6 +1,7 @@
 import { apply, type Call, callerNumber, isSettled, newCall } from "../core/call.ts";
 import { StoreError } from "../core/errors.ts";
-import type { CallEvent } from "../core/events.ts";
+import { EVENT_VERSION, type OldEvent, upcast } from "../core/event-versions.ts";
+import { type CallEvent, REMOVABLE, type Removable } from "../core/events.ts";
 
 /** A call folded from the first `lastSeq` entries of its journal. */
 export interface Folded {
@@ -16,6 +17,8 @@ export interface Listing {
   readonly state: Call["state"];
   /** Ended, but the work after the call is not done. */
   readonly unfinished: boolean;
+  /** One bit for each thing that may be removed. */
+  readonly removed: number;
 }
 
 /** Before the first entry. */
@@ -39,7 +42,13 @@ export function listing(call: Call): Listing {
     createdAtMs: call.createdAtMs,
     state: call.state,
     unfinished: call.state === "ended" && !isSettled(call),
+    removed: call.removed.reduce((bits, what) => bits | bitOf(what), 0),
   };
+}
+
+/** The bit of `Listing.removed` that says that this was removed. */
+export function bitOf(what: Removable): number {
+  return 1 << REMOVABLE.indexOf(what);
 }
 
 /** Whether lists show both the same. */
@@ -72,10 +81,10 @@ export function writeValue(kind: string, key: string, value: unknown): string {
   throw new StoreError(`The ${kind} of ${key} cannot be written as JSON.`, { cause });
 }
 
-/** A stored event. @throws Error the text is torn, or is not an event */
-export function readEvent(body: unknown): CallEvent {
+/** A stored event in today's form. @throws Error the text is torn, or is not an event */
+export function readEvent(body: unknown, version: number = EVENT_VERSION): CallEvent {
   const event: unknown = JSON.parse(String(body));
   if (typeof event !== "object" || event === null || !("type" in event) || typeof event.type !== "string")
     throw new TypeError("The row holds no event.");
-  return event as CallEvent;
+  return upcast(event as OldEvent, version);
 }

@@ -1,8 +1,23 @@
 import type { Call } from "../core/call.ts";
 import { StoreError } from "../core/errors.ts";
 import type { JournalEntry } from "../core/events.ts";
-import { type Folded, foldNext, isCall, listing, NOTHING, readEvent, writeEvent, writeValue } from "./folded.ts";
+import { withoutWords } from "../core/redaction.ts";
+import { holdsWords, wordsOf } from "../core/search.ts";
+import {
+  bitOf,
+  type Folded,
+  foldNext,
+  isCall,
+  isFinished,
+  listing,
+  NOTHING,
+  readEvent,
+  writeEvent,
+  writeValue,
+} from "./folded.ts";
+import { mentionFinder } from "./mentions.ts";
 import { matches, newestFirst, pageQuery, writeCursor } from "./page.ts";
+import { hitOf, hitQuery, inHitOrder, writePlace } from "./search-page.ts";
 import type { Claim, Store } from "./store.ts";
 
 /**
@@ -111,6 +126,93 @@ export function memoryStore(): Store {
       documents.set(kind, all);
       return true;
     },
+
+    async search(query) {
+      requireOpen();
+      const { words, limit, after, ...filter } = hitQuery(query);
+      const found = [...journals.values()]
+        .filter(({ folded }) => isCall(folded) && matches(listing(folded.call), { limit, ...filter }))
+        .flatMap(({ folded: { call } }) =>
+          call.removed.includes("words") ? [] : call.transcript.map((entry) => ({ call, entry })),
+        )
+        .filter(({ entry }) => holdsWords(wordsOf(entry.text), words))
+        .map(({ call, entry }) => {
+          const place = { createdAtMs: call.createdAtMs, callId: call.id, startMs: entry.startMs, entryId: entry.id };
+          return { ...place, hit: hitOf(call, entry, words) };
+        })
+        .filter((place) => after === undefined || inHitOrder(after, place) < 0)
+        .sort(inHitOrder);
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        hits: page.map(({ hit }) => hit),
+        ...(found.length > limit && last && { next: writePlace(last) }),
+      };
+    },
+    async outdated({ accountId, beforeMs, still, limit }) {
+      requireOpen();
+      const bit = still === undefined ? 0 : bitOf(still);
+      return [...journals.values()]
+        .map(({ folded: { call } }) => call)
+        .filter((call) => call.accountId === accountId && call.createdAtMs < beforeMs && isFinished(call))
+        .filter((call) => (listing(call).removed & bit) === 0)
+        .sort((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
+        .slice(0, limit)
+        .map(copy);
+    },
+    async redact(callIds, atMs) {
+      requireOpen();
+      const due = callIds
+        .flatMap((callId) => journals.get(callId) ?? [])
+        .filter(({ folded }) => mayRedact(folded.call));
+      for (const journal of due) {
+        const events = journal.bodies.map((body) => withoutWords(readEvent(body)));
+        const bodies = [...events, { type: "data.removed", atMs, what: "words" } as const].map(writeEvent);
+        journal.bodies.splice(0, Number.POSITIVE_INFINITY, ...bodies);
+        journal.folded = bodies.reduce(
+          (folded, body) => foldNext(folded, folded.lastSeq + 1, readEvent(body)),
+          NOTHING,
+        );
+      }
+      return due.length;
+    },
+    async remove(callIds) {
+      requireOpen();
+      let entries = 0;
+      for (const callId of callIds) {
+        entries += journals.get(callId)?.bodies.length ?? 0;
+        journals.delete(callId);
+      }
+      return entries;
+    },
+    async mentions(texts) {
+      requireOpen();
+      const isMentioned = mentionFinder(texts);
+      const all = [...documents].flatMap(([kind, byKey]) => [...byKey].map(([key, held]) => ({ kind, key, ...held })));
+      return {
+        documents: all
+          .filter(({ key, body }) => isMentioned(JSON.stringify(key)) || isMentioned(body))
+          .map(({ kind, key, version, body }) => ({ kind, key, version, value: JSON.parse(body) as unknown })),
+        claims: [...claims]
+          .filter(([key, { answer }]) => isMentioned(JSON.stringify(key)) || isMentioned(JSON.stringify(answer ?? "")))
+          .map(([key]) => key),
+      };
+    },
+    async unclaim(keys) {
+      requireOpen();
+      for (const key of keys) claims.delete(key);
+    },
+    async compact() {
+      requireOpen();
+    },
+    async damage() {
+      requireOpen();
+      return { rows: 0, callIds: [], files: [] };
+    },
+    async dropDamage() {
+      requireOpen();
+      return 0;
+    },
   };
 }
 
@@ -124,4 +226,8 @@ interface Journal {
 /** A call of the caller's own: what it does to it changes nothing here. */
 function copy(call: Call): Call {
   return JSON.parse(JSON.stringify(call)) as Call;
+}
+
+function mayRedact(call: Call): boolean {
+  return isFinished(call) && !call.removed.includes("words");
 }

@@ -4,7 +4,8 @@
  *
  * `journal` is the truth. A row of `calls` is its fold up to `last_seq`, kept so that lists need no replay; whatever the
  * journal holds beyond is folded on top when it is read. A change of what old events mean needs a step
- * `UPDATE calls SET last_seq = -1`: such rows are folded anew when the store opens.
+ * `UPDATE calls SET last_seq = -1`: such rows are folded anew, those with work left and the newest when the store opens
+ * and the rest in the background. Until then lists filter and sort them by what the row says.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -54,6 +55,32 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // Calls know their recordings and how often they were taken up.
   `
+  UPDATE calls SET last_seq = -1;
+  `,
+  // Words of turns, version of events, what was taken away, and what cannot be read. Searching begins at once; the calls
+  // of before are read in the background.
+  `
+  ALTER TABLE journal ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE calls ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE turns (
+    id INTEGER PRIMARY KEY,
+    call_id TEXT NOT NULL,
+    entry_id TEXT NOT NULL,
+    start_ms REAL NOT NULL,
+    UNIQUE (call_id, entry_id)
+  );
+  CREATE VIRTUAL TABLE turn_words USING fts5 (words, tokenize = 'ascii', columnsize = 0);
+  INSERT INTO turn_words (turn_words, rank) VALUES ('secure-delete', 1);
+  CREATE TABLE unsearched (call_id TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID;
+  INSERT INTO unsearched SELECT id FROM calls;
+  CREATE TABLE damaged (
+    id INTEGER PRIMARY KEY,
+    call_id TEXT NOT NULL,
+    seq INTEGER,
+    reason TEXT NOT NULL,
+    body BLOB
+  );
+  CREATE INDEX damaged_by_call ON damaged (call_id);
   UPDATE calls SET last_seq = -1;
   `,
 ];

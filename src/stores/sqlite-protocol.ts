@@ -1,5 +1,6 @@
 import type { PageQuery, Place } from "./page.ts";
-import type { Claim } from "./store.ts";
+import type { HitPlace, HitQuery } from "./search-page.ts";
+import type { Claim, OutdatedQuery, StoreDamage } from "./store.ts";
 
 /**
  * What the store asks of its thread, verb by verb. Events and calls cross as the JSON text that the file holds:
@@ -22,6 +23,27 @@ export interface Verbs {
     order: { readonly kind: string; readonly key: string; readonly body?: string; readonly version: number };
     result: boolean;
   };
+  /** `hits` is the JSON of `SearchHit[]`; `last` is where the next page goes on. */
+  search: {
+    order: HitQuery;
+    result: { readonly hits: string; readonly last?: HitPlace; readonly notYetSearched: number };
+  };
+  /** The result is the JSON of `Call[]`. */
+  outdated: { order: OutdatedQuery; result: string };
+  redact: { order: { readonly callIds: readonly string[]; readonly atMs: number }; result: number };
+  remove: { order: { readonly callIds: readonly string[] }; result: number };
+  mentions: {
+    order: { readonly texts: readonly string[] };
+    result: {
+      readonly documents: readonly (DocumentRow & { readonly kind: string })[];
+      readonly claims: readonly string[];
+    };
+  };
+  unclaim: { order: { readonly keys: readonly string[] }; result: undefined };
+  /** Shares no commit with anything. */
+  compact: { order: Readonly<Record<string, never>>; result: undefined };
+  damage: { order: Readonly<Record<string, never>>; result: StoreDamage };
+  dropDamage: { order: Readonly<Record<string, never>>; result: number };
 }
 
 /** A document; `body` is the JSON of its value. */
@@ -41,11 +63,30 @@ export type Request<V extends Verb = Verb> = V extends Verb
 export type Outcome = { readonly value: Verbs[Verb]["result"] } | { readonly error: string };
 
 /** A stored row that could not be used and was passed over. */
-export interface Damage {
+export interface DamagedRow {
   readonly callId: string;
   /** Absent when it is the call's snapshot. */
   readonly seq?: number;
   readonly reason: string;
+}
+
+/** A file that was no store any more. */
+export interface DamagedFile {
+  /** Where it is now. */
+  readonly file: string;
+  /** How many of its rows were taken over into a new one. */
+  readonly savedRows: number;
+}
+
+export type Damage = DamagedRow | DamagedFile;
+
+/** How safe a commit is from a loss of power. */
+export type Durability = "full" | "normal";
+
+/** What the thread is started with. */
+export interface WorkerData {
+  readonly path: string;
+  readonly durability: Durability;
 }
 
 export type ToThread = { readonly requests: readonly Request[] } | { readonly close: true };

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Damage, FromThread, Outcome, Request, ToThread } from "./sqlite-protocol.ts";
+import type { Damage, FromThread, Outcome, Request, ToThread, WorkerData } from "./sqlite-protocol.ts";
 
 /** The thread that holds the file. One thing is asked of it at a time. */
 export interface SqliteThread {
@@ -10,7 +10,7 @@ export interface SqliteThread {
 }
 
 /** Starts the thread's program with what it is told. */
-export type StartWorker = (program: URL, workerData: { readonly path: string }) => Worker;
+export type StartWorker = (program: URL, workerData: WorkerData) => Worker;
 
 /** A worker of our own process: no flags of the process's command line, which may name loaders that it has not. */
 export const startWorker: StartWorker = (program, workerData) =>
@@ -24,11 +24,11 @@ const PROGRAM = new URL(import.meta.url.endsWith(".ts") ? "./sqlite-worker.ts" :
  * @throws Error the file cannot be opened, or the thread does not start
  */
 export async function openThread(
-  path: string,
+  data: WorkerData,
   start: StartWorker,
   onDamage: (damage: Damage) => void,
 ): Promise<SqliteThread> {
-  const worker = start(PROGRAM, { path });
+  const worker = start(PROGRAM, data);
   let waiting: PromiseWithResolvers<FromThread> | undefined = Promise.withResolvers<FromThread>();
   let fault: Error | undefined;
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));

@@ -4,14 +4,20 @@ import { StoreError } from "../core/errors.ts";
 import type { JournalEntry } from "../core/events.ts";
 import { writeEvent, writeValue } from "./folded.ts";
 import { pageQuery, writeCursor } from "./page.ts";
-import type { Damage, DocumentRow, Request, Verb, Verbs } from "./sqlite-protocol.ts";
+import { hitQuery, writePlace } from "./search-page.ts";
+import type { Damage, DocumentRow, Durability, Request, Verb, Verbs } from "./sqlite-protocol.ts";
 import { openThread, type SqliteThread, type StartWorker, startWorker } from "./sqlite-thread.ts";
-import type { Store, StoredDocument } from "./store.ts";
+import type { SearchHit, Store, StoredDocument } from "./store.ts";
 
 export interface SqliteStoreOptions {
   /** The file; it and its folder are made when they are not there, for the owner's eyes alone. */
   readonly path: string;
-  /** Is told of stored rows that are damaged and were passed over. */
+  /**
+   * `full`, unless told: what is stored stays when the power goes. `normal`: only when the process goes; what such a
+   * commit costs less, `npm run bench -- store` says.
+   */
+  readonly durability?: Durability;
+  /** Is told of what is damaged and was set aside. */
   readonly logger?: { error(message: string, fields?: Readonly<Record<string, unknown>>): void };
   /** Starts the thread; for those who load programs in a way of their own. */
   readonly startWorker?: StartWorker;
@@ -26,7 +32,8 @@ export interface SqliteStoreOptions {
  * the process alive until it is answered; an idle store does not. Should the thread die, what it had not answered fails
  * and the next request starts another.
  */
-export function sqliteStore({ path, logger, startWorker: start = startWorker }: SqliteStoreOptions): Store {
+export function sqliteStore(options: SqliteStoreOptions): Store {
+  const { path, durability = "full", logger, startWorker: start = startWorker } = options;
   const queue: Waiting[] = [];
   let thread: SqliteThread | undefined;
   let state: "new" | "opening" | "open" | "stopped" = "new";
@@ -34,11 +41,16 @@ export function sqliteStore({ path, logger, startWorker: start = startWorker }: 
   let stopping: Promise<void> | undefined;
   let sending: Promise<void> | undefined;
 
-  const onDamage = ({ callId, seq, reason }: Damage): void =>
-    logger?.error("A stored row is damaged and was passed over", { callId, ...(seq !== undefined && { seq }), reason });
+  const onDamage = (damage: Damage): void => {
+    const what =
+      "file" in damage
+        ? "The store's file was damaged and put aside; a new one goes on with what could be read"
+        : "A stored row is damaged and was passed over";
+    logger?.error(what, { ...damage });
+  };
 
   const open = (): Promise<SqliteThread> =>
-    openThread(path, start, onDamage).catch((error: unknown) => {
+    openThread({ path, durability }, start, onDamage).catch((error: unknown) => {
       throw storeError(`The store ${path} could not be opened`, error);
     });
 
@@ -132,6 +144,40 @@ export function sqliteStore({ path, logger, startWorker: start = startWorker }: 
       const body = value === undefined ? {} : { body: writeValue(kind, key, value) };
       return ask("keep", { kind, key, version, ...body });
     },
+
+    async search(query) {
+      const { hits, last, notYetSearched } = await ask("search", hitQuery(query));
+      return {
+        hits: JSON.parse(hits) as SearchHit[],
+        ...(last && { next: writePlace(last) }),
+        ...(notYetSearched > 0 && { notYetSearched }),
+      };
+    },
+    async outdated(query) {
+      return JSON.parse(await ask("outdated", query)) as Call[];
+    },
+    async redact(callIds, atMs) {
+      return ask("redact", { callIds, atMs });
+    },
+    async remove(callIds) {
+      return ask("remove", { callIds });
+    },
+    async mentions(texts) {
+      const { documents, claims } = await ask("mentions", { texts });
+      return { claims, documents: documents.map(({ kind, ...row }) => ({ kind, ...documentOf(row) })) };
+    },
+    async unclaim(keys) {
+      await ask("unclaim", { keys });
+    },
+    async compact() {
+      await ask("compact", {});
+    },
+    async damage() {
+      return ask("damage", {});
+    },
+    async dropDamage() {
+      return ask("dropDamage", {});
+    },
   };
 }
 
@@ -169,6 +215,15 @@ const WORDS: Readonly<Record<Verb, string>> = {
   document: "read a document",
   documents: "read documents",
   keep: "keep a document",
+  search: "search",
+  outdated: "list old calls",
+  redact: "take the words out of calls",
+  remove: "remove calls",
+  mentions: "look for mentions",
+  unclaim: "forget claims",
+  compact: "be compacted",
+  damage: "list what is damaged",
+  dropDamage: "throw away what is damaged",
 };
 
 function storeError(what: string, cause: unknown): StoreError {
