@@ -1,20 +1,16 @@
 import { defineConfig } from "vitest/config";
 
-/** Whole calls, and whatever else waits more than it works: three files side by side do not slow each other. */
-const calls = [
-  "test/e2e/{afterwards,agent-brain,answers,ask-owner,attestation,call,call-tools,context-refresh,conversation,dtmf,examples,inbound,leak,media,openai-webhook,outbound,owner-code}.test.ts",
-  "test/package/**/*.test.ts",
-  "examples/**/*.test.ts",
-];
-
 /** Sound that is judged, and a gateway that is only asked things: two side by side leave each a core. */
 const sounds = [
   "test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts",
   "test/host/memory.test.ts",
 ];
 
-/** What needs the machine for itself: whole calls inside a gateway, and waits that are counted. */
-const alone = ["test/host/gateway.test.ts", "test/e2e/never-silent-waits.test.ts"];
+/** What needs the machine for itself: whole calls inside a gateway, waits that are counted, processes that are killed. */
+const alone = ["test/host/gateway.test.ts", "test/e2e/never-silent-waits.test.ts", "test/durability/**/*.test.ts"];
+
+/** Whole calls, and whatever else waits more than it works: three files side by side do not slow each other. */
+const calls = ["test/e2e/**/*.test.ts", "test/package/**/*.test.ts", "examples/**/*.test.ts"];
 
 export default defineConfig({
   resolve: {
@@ -31,12 +27,21 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/host/**", "test/e2e/**", "test/package/**"],
+          exclude: ["test/{host,e2e,package,durability}/**"],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { name: "calls", include: calls, maxWorkers: 3, sequence: { groupOrder: 1 } } },
+      {
+        extends: true,
+        test: {
+          name: "calls",
+          include: calls,
+          exclude: ["**/node_modules/**", ...sounds, ...alone],
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
+      },
       { extends: true, test: { name: "sounds", include: sounds, maxWorkers: 2, sequence: { groupOrder: 2 } } },
       {
         extends: true,

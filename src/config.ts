@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { healthSchema } from "./config-health.ts";
 import { firstProblem } from "./config-problem.ts";
+import { retriesSchema } from "./config-retries.ts";
 import { ConfigError, SecretMissingError } from "./core/errors.ts";
 import { parseE164 } from "./core/numbers.ts";
 
@@ -260,6 +262,16 @@ const settingsSchema = z.strictObject({
     .enum(["sqlite", "memory"])
     .default("sqlite")
     .describe("Where calls are kept; memory forgets them at the end."),
+  drainSeconds: z
+    .int()
+    .min(0)
+    .max(3_600)
+    .default(30)
+    .describe(
+      "So long live calls may go on when `serve` is told to stop; what is live then is let go of, to be resumed.",
+    ),
+  health: healthSchema,
+  retries: retriesSchema,
   defaultAccount: z.string().optional().describe("The account that outbound calls use when none is named."),
   logging: z
     .strictObject({

@@ -1,24 +1,17 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { EventEmitter } from "eventemitter3";
-import { VoiceCallHandler } from "./call-handler.ts";
-import { callerRef } from "./calls/caller-ref.ts";
 import type { Emit } from "./calls/conversation-parts.ts";
 import { type CallParts, view } from "./calls/desk.ts";
-import { Finaliser } from "./calls/finalise.ts";
 import { instruct, say, sendDigits } from "./calls/in-call.ts";
-import type { CallJournal } from "./calls/journal.ts";
-import { JournalFeed } from "./calls/journal-feed.ts";
-import { type LiveCall, LiveCalls } from "./calls/live-calls.ts";
+import type { LiveCall } from "./calls/live-calls.ts";
 import { placeCall } from "./calls/outbound.ts";
-import { clearLeftovers, findLeftovers } from "./calls/recover.ts";
-import { StreamTokens } from "./calls/stream-tokens.ts";
-import { Ticker } from "./calls/ticker.ts";
+import type { Recovery } from "./calls/recover.ts";
 import { type ParsedAccount, type ParsedConfig, parseAccount, parseConfig } from "./config.ts";
-import { VoiceContextManager } from "./context-manager.ts";
+import type { VoiceContextManager } from "./context-manager.ts";
 import type { Call, CallSummary } from "./core/call.ts";
 import { type Clock, sleep, systemClock } from "./core/clock.ts";
-import { CallNotFoundError, CallOverError, InvalidRequestError, NotRunningError } from "./core/errors.ts";
+import { CallNotFoundError, CallOverError, NotRunningError } from "./core/errors.ts";
 import type { JournalEntry, VoiceEvents } from "./core/events.ts";
 import { requireE164 } from "./core/numbers.ts";
 import { exportTranscript } from "./core/transcript-export.ts";
@@ -36,19 +29,22 @@ import type {
 } from "./http/doors.ts";
 import type { Listener } from "./http/listener.ts";
 import { accountFindings } from "./plugin/account-findings.ts";
-import { AccountBook } from "./plugin/accounts.ts";
+import type { AccountBook } from "./plugin/accounts.ts";
+import { type Background, within } from "./plugin/background.ts";
+import { compose } from "./plugin/composition.ts";
 import { examine } from "./plugin/doctor.ts";
 import type { VoiceChannelOptions } from "./plugin/options.ts";
 import { soundOf } from "./plugin/records.ts";
-import { Services } from "./plugin/services.ts";
+import type { Services } from "./plugin/services.ts";
 import { createWebhookDesk } from "./plugin/webhook-desk.ts";
-import { type SessionSummary, VoiceSessionManager } from "./session-manager.ts";
+import type { SessionSummary, VoiceSessionManager } from "./session-manager.ts";
 import { createStore } from "./stores/index.ts";
 import type { CallQuery, Store } from "./stores/store.ts";
 import { VERSION } from "./version.ts";
 
 /** `endCall` waits so long for the carrier's word. */
 const END_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 100;
 /** The whole of `stop` must fit into the host's five seconds. */
 const STOP_CONFIRM_MS = 1_500;
 const STOP_CALLS_MS = 2_000;
@@ -70,14 +66,15 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   readonly #accounts: AccountBook;
   readonly #store: Store;
   readonly #parts: CallParts;
-  readonly #handler: VoiceCallHandler;
+  readonly #recovery: Recovery;
   readonly #services: Services;
   readonly #sessions: VoiceSessionManager;
   readonly #contexts: VoiceContextManager;
   /** Aborted when the channel stops; a channel that was stopped is not started again. */
   readonly #stopping = new AbortController();
-  /** Work that goes on outside any call: it is waited for at the end. */
-  readonly #background = new Set<Promise<void>>();
+  readonly #background: Background;
+  /** Aborted when no further calls are taken. */
+  readonly #draining = new AbortController();
   /** Accounts that have been here, also those that left: their calls are this process's own. */
   readonly #joined = new Set<string>();
   #listener: Listener | undefined;
@@ -98,52 +95,23 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#clock = clock;
     this.#stateDir = options.stateDir ?? join(homedir(), ".openclaw-voice");
     this.#store = options.store ?? createStore(settings.store, { stateDir: this.#stateDir, logger: host.logger });
-    const tools = options.tools ?? [];
-    this.#accounts = new AccountBook(settings.publicUrl, clock, tools);
-    this.#sessions = new VoiceSessionManager({ host, store: this.#store, clock });
-    this.#contexts = new VoiceContextManager({ clock, logger: host.logger });
-    const calls = new LiveCalls();
-    const emit = this.#tell;
-    const finaliser = new Finaliser({ calls, clock, logger: host.logger, onEnded: (live) => this.#ended(live) });
-    this.#services = new Services({
+    const { accounts, sessions, contexts, services, parts, recovery, background } = compose({
+      settings,
       host,
       clock,
-      emit,
-      calls,
       store: this.#store,
-      sessions: this.#sessions,
-      accounts: this.#accounts,
+      tools: options.tools ?? [],
+      emit: this.#tell,
       place: (order) => this.placeCall(order),
-    });
-    this.#handler = new VoiceCallHandler({
-      ...this.#services,
-      tools,
-      host,
-      clock,
-      emit,
-      finaliser,
-      sessions: this.#sessions,
-      contexts: this.#contexts,
-      store: this.#store,
-      ticker: new Ticker(clock),
       stopping: this.#stopping.signal,
     });
-    this.#parts = {
-      calls,
-      clock,
-      emit,
-      finaliser,
-      store: this.#store,
-      logger: host.logger,
-      stopping: this.#stopping.signal,
-      feed: new JournalFeed(),
-      tokens: new StreamTokens(clock),
-      identifyCaller: (account, number, callId) =>
-        this.#sessions.identify(callerRef(account, { number, callId, direction: "inbound" }), account),
-      identifyCallee: (account, number, callId) =>
-        this.#sessions.identifyCallee(callerRef(account, { number, callId, direction: "outbound" }), account),
-      converse: (account, journal, live) => this.#handler.converse(account, journal, live),
-    };
+    this.#accounts = accounts;
+    this.#sessions = sessions;
+    this.#contexts = contexts;
+    this.#services = services;
+    this.#parts = parts;
+    this.#recovery = recovery;
+    this.#background = background;
   }
 
   /** Opens the store and, with the first account, the listener. @throws StoreError @throws PortTakenError */
@@ -157,8 +125,19 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     return this.#started;
   }
 
+  /** Takes no further calls. Resolves when the live ones are over, or after `withinMs`; `stop` then lets go of the rest. */
+  async drain(withinMs: number): Promise<void> {
+    this.#draining.abort(new NotRunningError());
+    const { calls, clock } = this.#parts;
+    const untilMs = clock.now() + withinMs;
+    while (calls.size > 0 && clock.now() < untilMs && !this.#stopping.signal.aborted) {
+      await sleep(clock, LOOK_EVERY_MS, this.#stopping.signal).catch(() => {}); // stopped
+    }
+  }
+
   /**
-   * Ends live calls with reason `shutdown`, finishes what must be finished and closes everything, within four seconds.
+   * Closes everything within four seconds. Calls that were answered stay with their carrier, which asks the person to
+   * wait; the next start, here or elsewhere over the same store, goes on with them. Others end with reason `shutdown`.
    * What comes after a call and is not done by then is done after the next start.
    */
   stop(): Promise<void> {
@@ -205,6 +184,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
 
   async placeCall({ accountId, ...placement }: PlaceCallRequest): Promise<CallSummary> {
     this.#mustRun();
+    this.#draining.signal.throwIfAborted();
     return placeCall(this.#parts, this.#accounts.require(accountId ?? this.#defaultAccount()), placement);
   }
 
@@ -215,7 +195,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       const call = await this.#stored(callId);
       return { call: view(this.#parts, call), confirmed: call.state === "ended" };
     }
-    await this.#within(END_WITHIN_MS, this.#parts.finaliser.end(live, { reason: "agent_ended" }));
+    await within(this.#clock, END_WITHIN_MS, this.#parts.finaliser.end(live, { reason: "agent_ended" }));
     const { call } = live.journal;
     return { call: view(this.#parts, call), confirmed: call.state === "ended" };
   }
@@ -249,6 +229,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
 
   transcriptOf: CallDesk["transcriptOf"] = async (callId, as) => exportTranscript(await this.#stored(callId), as);
   recordingOf: CallDesk["recordingOf"] = async (callId, id) => soundOf(await this.#stored(callId), id);
+
   /** Earlier calls with a number, newest first. @throws InvalidNumberError */
   async history(number: string, accountId = this.#defaultAccount(), limit = 10): Promise<readonly CallSummary[]> {
     return this.#sessions.history(accountId, requireE164(number, "number"), limit);
@@ -274,7 +255,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
 
   async #join(accountId: string, parsed: ParsedAccount): Promise<void> {
     // Looked up before the account takes calls: whatever is open or unfinished now is an earlier process's.
-    const left = this.#joined.has(accountId) ? undefined : await findLeftovers(this.#parts, accountId);
+    const left = this.#joined.has(accountId) ? undefined : await this.#recovery.find(accountId);
     this.#joined.add(accountId);
     const account = this.#accounts.set(accountId, parsed);
     const { problem } = this.#accountStatus(accountId);
@@ -283,8 +264,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     await this.#listen();
     // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
     await Promise.all([account.carrier.warmUp(), account.engine.warmUp(), account.clips?.load()]);
-    const finish = (journal: CallJournal) => this.#handler.afterwards(journal, account, this.#stopping.signal);
-    if (left) this.#inBackground(clearLeftovers(this.#parts, account, left, finish));
+    if (left) void this.#background.add(this.#recovery.take(account, left));
   }
 
   /** Opens the listener, once: one per process, whoever asks. */
@@ -307,7 +287,10 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       publicUrl,
       apiToken: await apiToken(this.#stateDir),
       calls: this,
-      webhooks: createWebhookDesk(this.#parts, this.#accounts, this.#stopping.signal),
+      webhooks: createWebhookDesk(this.#parts, this.#accounts, this.#recovery, {
+        draining: this.#draining.signal,
+        stopping: this.#stopping.signal,
+      }),
       sessions: (limit) => this.sessions(limit),
       logger: this.#logger,
       clock: this.#clock,
@@ -318,41 +301,15 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   async #stop(): Promise<void> {
     this.#running = false;
     this.#stopping.abort(new NotRunningError());
-    const { calls, finaliser } = this.#parts;
-    const order = { reason: "shutdown", confirmWithinMs: STOP_CONFIRM_MS } as const;
     // A call whose end takes longer stays open in the store and is closed by the next start.
-    const ending = calls.all().map((live) => finaliser.end(live, order));
-    await this.#within(STOP_CALLS_MS, Promise.all([...ending, this.#services.stop()]));
+    const leaving = this.#parts.calls.all().map((live) => this.#recovery.release(live, STOP_CONFIRM_MS));
+    await within(this.#clock, STOP_CALLS_MS, Promise.all([...leaving, this.#services.stop()]));
     await this.#opening?.catch(() => {}); // whoever started has been told
     await this.#listener?.close();
     this.#listener = undefined;
-    await this.#within(STOP_AFTERWARDS_MS, Promise.all(this.#background));
+    await this.#background.settle(STOP_AFTERWARDS_MS);
     await this.#contexts.close();
     await this.#store.stop();
-  }
-
-  async #within(limitMs: number, work: Promise<unknown>): Promise<void> {
-    const enough = new AbortController();
-    await Promise.race([work, sleep(this.#clock, limitMs, enough.signal).catch(() => {})]);
-    enough.abort();
-  }
-
-  /** The call is over and stored: others are told, and its turns go where they belong. */
-  #ended(live: LiveCall): void {
-    this.#tell("ended", view(this.#parts, live.journal.call));
-    const afterwards = this.#handler.afterwards(live.journal, live.account, this.#stopping.signal);
-    this.#inBackground(afterwards.finally(() => this.#parts.feed.close(live.id)));
-  }
-
-  #inBackground(work: Promise<unknown>): void {
-    const settled: Promise<void> = work.then(
-      () => {},
-      (error: unknown) => {
-        if (!this.#stopping.signal.aborted) this.#logger.error("Background work failed.", { error: String(error) });
-      },
-    );
-    this.#background.add(settled);
-    void settled.then(() => this.#background.delete(settled));
   }
 
   /** Listeners hear of it; what one of them throws is its own fault and nobody else's. */
@@ -366,14 +323,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   };
 
   #defaultAccount(): string {
-    const { defaultAccount } = this.#config.settings;
-    const [first, ...others] = this.#accounts.ids;
-    if (defaultAccount !== undefined) return defaultAccount;
-    if (first !== undefined && (others.length === 0 || this.#accounts.ids.includes("default"))) {
-      return others.length === 0 ? first : "default";
-    }
-    const names = this.#accounts.ids.join(", ");
-    throw new InvalidRequestError("accountId", `name one of the accounts (${names}), or set defaultAccount`);
+    return this.#accounts.defaultId(this.#config.settings.defaultAccount);
   }
 
   #accountStatus(accountId: string): AccountStatus {

@@ -9,6 +9,7 @@ import type { ConversationParts } from "./conversation-parts.ts";
 import { EngineLine } from "./engine-line.ts";
 import { noteEngine } from "./engine-notes.ts";
 import { Floor } from "./floor.ts";
+import { Greeting } from "./greeting.ts";
 import { KeyCollector, type KeyEntry, type KeyRequest, keyNote } from "./key-collector.ts";
 import { KeyTones } from "./key-tones.ts";
 import { Leaving } from "./leaving.ts";
@@ -24,6 +25,7 @@ import { Waiting } from "./waiting.ts";
 const OURS = "ours:";
 /** Waits are looked after on every second beat: 80 ms, within the tenth that the limits leave for it. */
 const WAITING_BEATS = 2;
+const SOUNDS_OF_A_LIFE = 100_000;
 
 /**
  * One call's talk: owner of the greeting, of the answers and of the interruption. It has a phone side and a model side,
@@ -48,15 +50,18 @@ export class Conversation {
   readonly #line: EngineLine;
   #opening: Promise<void> | undefined;
   #answeredAtMs: number | undefined;
-  /** `asked` until its first sound is heard; a greeting that nobody heard is given again. */
-  #greeting: "due" | "asked" | "given" = "due";
-  #sounds = 0;
+  readonly #greeting: Greeting;
+  /** How many sounds of ours there were; those of the call's earlier lives keep their names. */
+  #sounds: number;
   #beats = 0;
 
   constructor(parts: ConversationParts) {
     this.#parts = parts;
     this.#scribe = new Scribe(parts);
     const { clock, ticker, journal } = parts;
+    const { greeting: text } = parts.account.persona;
+    this.#greeting = new Greeting({ call: () => journal.call, text, readsOut: parts.askAgent !== undefined });
+    this.#sounds = journal.call.resumes * SOUNDS_OF_A_LIFE;
     this.#bridge = new MediaBridge({
       clock,
       ticker,
@@ -110,11 +115,11 @@ export class Conversation {
     return this.#bridge.hasLeg;
   }
 
-  /** Connects the phone's side. `answeredAtMs` is when the caller began to wait for us. */
-  attach(leg: MediaLeg, answeredAtMs: number): void {
+  /** Connects the phone's side: the call was answered at `answeredAtMs`, and the caller waits since `waitsSinceMs`. */
+  attach(leg: MediaLeg, answeredAtMs: number, waitsSinceMs = answeredAtMs): void {
     this.#answeredAtMs = answeredAtMs;
     this.#scribe.answered(answeredAtMs);
-    this.#waiting.answered(answeredAtMs);
+    this.#waiting.answered(waitsSinceMs);
     this.#bridge.attachLeg(leg);
     this.#greet();
   }
@@ -259,7 +264,7 @@ export class Conversation {
       },
     };
     const { turns, bargeIn } = this.#parts.account;
-    return turns === "ours" ? new Floor(commands, bargeIn) : new EngineTurns(commands);
+    return turns === "ours" ? new Floor(commands, bargeIn, this.#parts.ear) : new EngineTurns(commands);
   }
 
   /** Whether words of ours sound or wait to; keys are none. */
@@ -295,21 +300,16 @@ export class Conversation {
 
   /** Speaks first, once, when both sides are ready. */
   #greet(): void {
-    if (this.#greeting !== "due" || !this.#session || !this.#bridge.hasLeg) return;
-    this.#greeting = "asked";
-    const { direction, message } = this.#parts.journal.call;
-    const text = direction === "outbound" ? message : this.#parts.account.persona.greeting;
-    if (text) this.#session.say(text, "greeting");
-    else this.#session.respond({ cause: "greeting" });
+    if (!this.#session || !this.#bridge.hasLeg || !this.#greeting.give(this.#session)) return;
     this.#waiting.answerDue(this.#parts.clock.now());
   }
 
   /** The caller's turn is over. A caller who speaks before they were greeted is answered by the greeting. */
   #answer(itemId: string): void {
     if (!this.#bridge.hasLeg) return;
-    if (this.#greeting === "due") this.#greet();
-    else if (this.#greeting === "given" && this.#brain) this.#brain.answer(itemId);
-    else if (this.#greeting === "given") this.#respond("turn");
+    if (this.#greeting.due) this.#greet();
+    else if (this.#greeting.given && this.#brain) this.#brain.answer(itemId);
+    else if (this.#greeting.given) this.#respond("turn");
   }
 
   /** Who takes the turns when it is not the model. */
@@ -328,7 +328,7 @@ export class Conversation {
     this.#waiting.answerCame(this.#parts.clock.now());
     const onlyKeys = !this.#agentTalks && this.#bridge.sounds((itemId) => this.#tones.has(itemId));
     const cuts = onlyKeys ? [] : this.#bridge.interrupt();
-    if (this.#greeting === "asked") this.#greeting = cuts.some(({ heardMs }) => heardMs > 0) ? "given" : "due";
+    this.#greeting.interrupted(cuts);
     for (const cut of cuts) {
       const { itemId, heardMs, producedMs } = cut;
       this.#heard(cut, true);
@@ -341,7 +341,7 @@ export class Conversation {
 
   /** An agent item is over for the caller's ears: played out, or cut. */
   #heard(item: ItemPlayout, cut: boolean): void {
-    if (this.#greeting === "asked" && item.heardMs > 0) this.#greeting = "given";
+    this.#greeting.heard(item);
     this.#scribe.agentHeard(item, cut);
     if (!this.#over.signal.aborted) this.#tones.over(item);
     this.#leaving.over(item.itemId);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { CarrierReply } from "../carriers/carrier.ts";
+import type { Answer, CarrierReply } from "../carriers/carrier.ts";
 import { type Call, summarise } from "../core/call.ts";
 import { type Clock, sleep } from "../core/clock.ts";
 import type { JournalEntry, Trust } from "../core/events.ts";
@@ -65,6 +65,8 @@ export function goLive(parts: CallParts, account: Account, journal: CallJournal)
     legId: undefined,
     lastSequence: -1,
     ending: undefined,
+    settling: undefined,
+    hadMedia: false,
     onLegEnded: undefined,
     timers: [],
   };
@@ -75,26 +77,27 @@ export function goLive(parts: CallParts, account: Account, journal: CallJournal)
 
 /** Begins to limit a call that was answered: its media must come, and its time is bounded. */
 export function watch({ clock, finaliser }: CallParts, live: LiveCall, farewell: string): void {
-  const { maxCallSeconds } = live.account.limits;
+  const nowMs = clock.now();
+  const endsAtMs = (live.journal.call.answeredAtMs ?? nowMs) + live.account.limits.maxCallSeconds * 1_000;
   live.timers.push(
     clock.after(MEDIA_WITHIN_MS, () => {
-      if (!live.conversation.hasMedia) void finaliser.mediaEnded(live, "lost");
+      if (!live.hadMedia) void finaliser.mediaEnded(live, "lost");
     }),
-    clock.after(maxCallSeconds * 1000, () => void finaliser.end(live, { reason: "max_duration", farewell })),
+    clock.after(Math.max(0, endsAtMs - nowMs), () => void finaliser.end(live, { reason: "max_duration", farewell })),
   );
 }
 
 /**
- * The reply that connects a leg's audio: as soon as the model is ready, or 800 ms after the leg began to wait at
- * `sinceMs`, when it goes on getting ready.
+ * What connects a leg's audio: as soon as the model is ready, or 800 ms after the leg began to wait at `sinceMs`, when
+ * it goes on getting ready.
  * @throws VoiceError the model will not be ready
  */
-export async function connect(
+export async function connection(
   { clock, tokens }: CallParts,
   live: LiveCall,
   legId: string,
   sinceMs: number,
-): Promise<CarrierReply> {
+): Promise<Answer> {
   const enough = new AbortController();
   const leftMs = Math.max(0, sinceMs + READY_WITHIN_MS - clock.now());
   const patience = sleep(clock, leftMs, enough.signal).catch(() => {}); // cancelled: the model was ready first
@@ -103,9 +106,11 @@ export async function connect(
   } finally {
     enough.abort();
   }
-  const token = tokens.issue(live.id, legId);
-  return live.account.carrier.answer({ kind: "connect", callId: live.id, token });
+  return { kind: "connect", callId: live.id, token: tokens.issue(live.id, legId) };
 }
+
+/** An answer as the carrier of a call wants it. */
+export const reply = ({ account }: LiveCall, answer: Answer): CarrierReply => account.carrier.answer(answer);
 
 /** What others are shown of a call. */
 export const view = (parts: Pick<CallParts, "clock">, call: Call) => summarise(call, parts.clock.now());

@@ -10,7 +10,7 @@ const ASK_EVERY_MS = 400;
 /** What a caller said last is still being written down when they hang up: it is waited for so long. */
 const LAST_WORDS_MS = 1_000;
 /** When the carrier stopped the media it may take so long to say that the leg has ended too; when the media broke, the leg may live. */
-const SAY_WITHIN_MS = { stopped: 5_000, lost: 2_000 };
+const SAY_WITHIN_MS = { stopped: 3_000, lost: 800 };
 /** The carrier has so long to confirm; then the call is closed on our side, with a fault that says so. */
 const CONFIRM_WITHIN_MS = 15_000;
 
@@ -28,6 +28,8 @@ export interface FinaliserParts {
   readonly logger: Logger;
   /** The call is over and stored. What comes after the call starts here. */
   readonly onEnded: (live: LiveCall) => void;
+  /** The media of a call is gone, and the carrier says that its leg lives: it is to be taken up again. */
+  readonly onMediaLost: (live: LiveCall) => Promise<void>;
 }
 
 /** The one end of calls: every ending arrives here, the first decides, all wait for the same. */
@@ -44,20 +46,29 @@ export class Finaliser {
     return live.ending;
   }
 
-  /** The phone's media ended and nobody here asked for it: the carrier knows why, and its word is the reason. */
-  mediaEnded(live: LiveCall, how: "stopped" | "lost"): Promise<Call> {
+  /**
+   * The phone's media ended and nobody here asked for it: the carrier knows why. A leg that is over ends the call with
+   * the carrier's reason, one that lives is taken up again. Never rejects.
+   */
+  mediaEnded(live: LiveCall, how: "stopped" | "lost"): Promise<void> {
     live.journal.note({ type: "media.stopped", reason: how });
-    live.ending ??= this.#endAsCarrierSays(live, how);
-    return live.ending;
+    live.settling ??= this.#settle(live, how).finally(() => {
+      live.settling = undefined;
+    });
+    return live.settling;
   }
 
-  async #endAsCarrierSays(live: LiveCall, how: "stopped" | "lost"): Promise<Call> {
+  async #settle(live: LiveCall, how: "stopped" | "lost"): Promise<void> {
+    if (live.ending) return;
     const state = live.legId === undefined ? undefined : await this.#askUntilEnded(live, SAY_WITHIN_MS[how]);
-    if (state?.state !== "ended") return this.#end(live, { reason: "lost" });
-    const reason = state.reason ?? "lost";
-    live.journal.note({ type: "leg.ended", reason, carrierStatus: state.carrierStatus });
-    await live.journal.flush();
-    return this.#end(live, { reason });
+    if (live.ending) return;
+    if (state?.state === "ended") {
+      const reason = state.reason ?? "lost";
+      live.journal.note({ type: "leg.ended", reason, carrierStatus: state.carrierStatus });
+      await live.journal.flush();
+      await this.end(live, { reason });
+    } else if (state) await this.#parts.onMediaLost(live);
+    else await this.end(live, { reason: "lost" });
   }
 
   async #end(live: LiveCall, { reason, farewell, confirmWithinMs = CONFIRM_WITHIN_MS }: EndOrder): Promise<Call> {

@@ -4,9 +4,10 @@ import { VoiceError } from "../core/errors.ts";
 import type { EndReason } from "../core/events.ts";
 import { lowered } from "../core/trust.ts";
 import type { Account } from "./account.ts";
-import { type CallParts, connect, goLive, newCallId, openJournal, view, watch } from "./desk.ts";
+import { type CallParts, connection, goLive, newCallId, openJournal, reply, view, watch } from "./desk.ts";
 import type { LiveCall } from "./live-calls.ts";
 import { PHRASES } from "./phrases.ts";
+import type { Recovery } from "./recover.ts";
 
 /** A leg that waits for an answer. */
 export type WaitingLeg = Extract<CarrierEvent, { type: "leg.waiting" }>;
@@ -27,11 +28,13 @@ interface Answering {
 /** Answers legs that wait: each once, however often the carrier asks. */
 export class Reception {
   readonly #parts: CallParts;
+  readonly #recovery: Pick<Recovery, "knows" | "returned">;
   /** Answers in the making, by key: a repetition waits for the same one. */
   readonly #answering = new Map<string, Promise<CarrierReply>>();
 
-  constructor(parts: CallParts) {
+  constructor(parts: CallParts, recovery: Pick<Recovery, "knows" | "returned">) {
     this.#parts = parts;
+    this.#recovery = recovery;
   }
 
   /** The reply to a waiting leg. Never empty and never later than a second, whatever fails. */
@@ -52,11 +55,15 @@ export class Reception {
     const sinceMs = clock.now();
     const answer = async (): Promise<CarrierReply> => {
       const claim = await store.claim(key, sinceMs, sinceMs + REMEMBER_MS);
-      if (!claim.first) return claim.answer === undefined ? apology : (JSON.parse(claim.answer) as CarrierReply);
+      if (!claim.first && claim.answer !== undefined) return JSON.parse(claim.answer) as CarrierReply;
+      // Whoever was to answer is no more; the call is there to be taken up if it was written down.
+      if (!claim.first && leg.direction === "inbound") {
+        return this.#recovery.knows(account, leg.legId) ? this.#recovery.returned(account, leg.legId) : apology;
+      }
       const work = { leg, sinceMs, tooLate: tooLate.signal };
-      const reply = await (leg.direction === "inbound" ? this.#receive(account, work) : this.#pickedUp(account, work));
-      await store.settle(key, JSON.stringify(reply));
-      return reply;
+      const given = await (leg.direction === "inbound" ? this.#receive(account, work) : this.#pickedUp(account, work));
+      await store.settle(key, JSON.stringify(given));
+      return given;
     };
     try {
       return await within(clock, ANSWER_WITHIN_MS, answer());
@@ -133,7 +140,7 @@ export class Reception {
 
   async #connect(live: LiveCall, legId: string, sinceMs: number): Promise<CarrierReply> {
     try {
-      const reply = await connect(this.#parts, live, legId, sinceMs);
+      const answer = await connection(this.#parts, live, legId, sinceMs);
       if (live.ending) return speak(live.account, PHRASES.apology);
       watch(this.#parts, live, PHRASES.timeIsUp);
       // The model may still be getting ready while the caller is connected: they must not wait for nobody.
@@ -141,7 +148,7 @@ export class Reception {
         this.#noteFault(live, error);
         void this.#parts.finaliser.end(live, { reason: "engine_error", farewell: PHRASES.apology });
       });
-      return reply;
+      return reply(live, answer);
     } catch (error) {
       this.#noteFault(live, error);
       return this.#turnAway(live, "engine_error", PHRASES.apology);

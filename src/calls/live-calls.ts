@@ -16,8 +16,12 @@ export interface LiveCall {
   lastSequence: number;
   /** Set once somebody ends the call: the one end that all endings meet. */
   ending: Promise<Call> | undefined;
+  /** Set while the carrier is asked what became of a leg whose media is gone. */
+  settling: Promise<void> | undefined;
   /** Called when the carrier says that the leg is over. */
   onLegEnded: (() => void) | undefined;
+  /** Whether its sound has arrived, be it gone again. */
+  hadMedia: boolean;
   /** Timers that belong to this call. */
   readonly timers: { stop(): void }[];
 }

@@ -23,7 +23,9 @@ export async function acceptMedia(
     }
     const { journal } = live;
     const answeredAtMs = journal.call.answeredAtMs ?? clock.now();
-    live.conversation.attach(leg, answeredAtMs);
+    live.hadMedia = true;
+    // Whoever was away meanwhile waits since they are back.
+    live.conversation.attach(leg, answeredAtMs, journal.call.resumes > 0 ? clock.now() : answeredAtMs);
     journal.note({ type: "media.started", streamId: leg.streamId });
     if (journal.call.answeredAtMs !== undefined) return;
     await journal.write({ type: "leg.answered" });

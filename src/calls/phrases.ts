@@ -18,3 +18,11 @@ export const ASK_IF_THERE =
 /** Has the model say that whoever thinks for it has not answered. */
 export const NO_ANSWER =
   "Say in one short sentence, in the language of the conversation, that you are sorry, you could not get an answer, and that they may try again.";
+
+/** Tells the model that the call goes on after this process, or the line, was away. */
+export const BACK_AGAIN =
+  "The line was interrupted for a moment; a recorded voice asked the caller to wait. You are connected again. Say in a few words that you are back, then go on where the conversation stood: if the caller's last words want an answer, give it. Do not greet again.";
+
+/** The same, for a model that reads out what somebody else thinks. */
+export const SAY_BACK_AGAIN =
+  "Say in one short sentence, in the language of the conversation, that the line was interrupted, that you are back, and that the caller may go on.";

@@ -8,7 +8,7 @@ import type { CallJournal } from "./journal.ts";
 import type { ItemPlayout } from "./playout.ts";
 
 export interface ScribeParts {
-  readonly journal: CallJournal;
+  readonly journal: Pick<CallJournal, "call" | "note">;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -21,12 +21,14 @@ export class Scribe {
   /** Caller turns whose words are still to come. */
   readonly #unwritten = new Set<string>();
   #allWritten: (() => void) | undefined;
-  #entries: readonly TranscriptEntry[] = [];
+  /** What the transcript of an earlier life of the call holds stays part of it. */
+  #entries: readonly TranscriptEntry[];
   #answeredAtMs: number | undefined;
   #speakingItem: string | undefined;
 
   constructor(parts: ScribeParts) {
     this.#parts = parts;
+    this.#entries = parts.journal.call.transcript;
   }
 
   /** When the call was answered: the transcript's zero. */

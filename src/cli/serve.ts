@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { jsonLogger } from "../logger.ts";
+import type { VoiceChannelPlugin } from "../plugin.ts";
 import { CommandError } from "./client.ts";
 import { loadConfig, localUrl, located, parseLoaded, stateDirOf, type Where } from "./setup.ts";
 import type { Terminal } from "./terminal.ts";
@@ -49,12 +50,23 @@ export async function serve(options: ServeOptions, terminal: Terminal): Promise<
       terminal.out(JSON.stringify({ listening: { ...listening, url }, webhooks, engineWebhook: engine }));
     else for (const line of describe(url, webhooks, engine)) terminal.out(line);
     if (!terminal.stop.aborted) await once(terminal.stop, "abort");
+    await drain(plugin, settings.drainSeconds, terminal);
   } finally {
     await plugin.stop();
   }
 }
 
 // --- Internal helpers ---
+
+/** Lets calls that are live finish for a while; the rest is let go of by `stop`. */
+async function drain(plugin: VoiceChannelPlugin, seconds: number, terminal: Terminal): Promise<void> {
+  const { liveCalls } = await plugin.status();
+  if (liveCalls === 0 || seconds === 0) return;
+  terminal.err(
+    `Live calls: ${liveCalls}. They have ${seconds} s to finish; what is live then waits for the next start.`,
+  );
+  await plugin.drain(seconds * 1_000);
+}
 
 interface Webhooks {
   readonly accountId: string;

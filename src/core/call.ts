@@ -175,6 +175,8 @@ export function apply(call: Call, event: CallEvent): Call {
       return { ...call, toolCalls: call.toolCalls + 1 };
     case "fault.noted":
       return { ...call, faults: call.faults + 1 };
+    case "call.released":
+      return { ...call, longestSilenceMs: Math.max(call.longestSilenceMs ?? 0, event.longestSilenceMs) };
     case "call.resumed":
       return { ...call, resumes: call.resumes + 1 };
     case "consent.decided":
@@ -195,9 +197,8 @@ export function apply(call: Call, event: CallEvent): Call {
         state: "ended",
         endReason: event.reason,
         endedAtMs: event.atMs,
-        longestSilenceMs: event.longestSilenceMs,
+        longestSilenceMs: Math.max(call.longestSilenceMs ?? 0, event.longestSilenceMs),
       };
-    case "call.released":
     case "consent.asked":
     case "media.started":
     case "media.stopped":

@@ -161,7 +161,7 @@ export type CallEvent = At &
     /** Keys were handed to the line as tones. */
     | { readonly type: "dtmf.sent"; readonly digits: string }
     /** Gated: this process lets go of a call that goes on at the carrier; the next one is to take it up. */
-    | { readonly type: "call.released" }
+    | { readonly type: "call.released"; readonly longestSilenceMs: number }
     /**
      * Gated: this process takes up a call that was left open. `redirected`: we had the carrier come back; `returned`:
      * it came by itself. `awayMs`: since the last entry before.

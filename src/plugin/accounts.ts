@@ -6,7 +6,13 @@ import type { VoiceTool } from "../calls/tools.ts";
 import { createCarrier } from "../carriers/index.ts";
 import { type AccountConfig, type ParsedAccount, requireSecret } from "../config.ts";
 import type { Clock } from "../core/clock.ts";
-import { AccountUnavailableError, ConfigError, SecretMissingError, VoiceError } from "../core/errors.ts";
+import {
+  AccountUnavailableError,
+  ConfigError,
+  InvalidRequestError,
+  SecretMissingError,
+  VoiceError,
+} from "../core/errors.ts";
 import type { Trust } from "../core/events.ts";
 import type { McpServer } from "../engines/engine.ts";
 import { createEngine } from "../engines/index.ts";
@@ -61,6 +67,19 @@ export class AccountBook {
 
   remove(accountId: string): void {
     this.#standings.delete(accountId);
+  }
+
+  /** The account that is meant when none is named. @throws InvalidRequestError that cannot be told */
+  defaultId(configured: string | undefined): string {
+    const [first, ...others] = this.ids;
+    if (configured !== undefined) return configured;
+    if (first !== undefined && (others.length === 0 || this.ids.includes("default"))) {
+      return others.length === 0 ? first : "default";
+    }
+    throw new InvalidRequestError(
+      "accountId",
+      `name one of the accounts (${this.ids.join(", ")}), or set defaultAccount`,
+    );
   }
 
   /** A running account by name. @throws AccountUnavailableError it is unknown or does not run @throws SecretMissingError a secret is */

@@ -4,8 +4,13 @@ import { Reception } from "../calls/inbound.ts";
 import { takeStatus } from "../calls/leg-status.ts";
 import { acceptMedia } from "../calls/media-arrival.ts";
 import { PHRASES } from "../calls/phrases.ts";
-import type { CarrierReply } from "../carriers/carrier.ts";
-import { AccountUnavailableError, InvalidRequestError, InvalidSignatureError, NotRunningError } from "../core/errors.ts";
+import type { Recovery } from "../calls/recover.ts";
+import {
+  AccountUnavailableError,
+  InvalidRequestError,
+  InvalidSignatureError,
+  NotRunningError,
+} from "../core/errors.ts";
 import type { WebhookDesk } from "../http/doors.ts";
 import type { AccountBook } from "./accounts.ts";
 
@@ -15,10 +20,22 @@ const DECLINE_WITHIN_MS = 8_000;
 /** SIP "busy here": calls that the provider offers are declined, because their media would not pass through us. */
 const BUSY_HERE = 486;
 
-/** What carriers and engine providers may do. `stopping` is aborted when the channel stops. */
-export function createWebhookDesk(parts: CallParts, accounts: AccountBook, stopping: AbortSignal): WebhookDesk {
-  const { calls, clock, finaliser, store } = parts;
-  const reception = new Reception(parts);
+interface Ends {
+  /** Aborted when no further calls are taken. */
+  readonly draining: AbortSignal;
+  /** Aborted when the channel stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** What carriers and engine providers may do. */
+export function createWebhookDesk(
+  parts: CallParts,
+  accounts: AccountBook,
+  recovery: Recovery,
+  { draining, stopping }: Ends,
+): WebhookDesk {
+  const { calls, clock, store } = parts;
+  const reception = new Reception(parts, recovery);
 
   /** A running account, or one that left while calls of it are live. */
   function find(accountId: string): Account | undefined {
@@ -33,25 +50,17 @@ export function createWebhookDesk(parts: CallParts, accounts: AccountBook, stopp
     throw new AccountUnavailableError(`The account "${accountId}" is not carried by "${carrier}".`);
   }
 
-  /** The carrier came back with a leg whose media broke: until calls are resumed, it is told so. */
-  function returned({ carrier, persona }: Account, legId: string): CarrierReply {
-    const live = calls.byLeg(legId);
-    if (live) {
-      live.legId = undefined; // the reply ends the leg
-      void finaliser.end(live, { reason: "lost" });
-    }
-    return carrier.answer({ kind: "speak", text: PHRASES.interrupted, language: persona.language });
-  }
-
   return {
     async carrierWebhook(carrier, accountId, request) {
       const account = require(carrier, accountId);
       const event = account.carrier.parse(account.carrier.verify(request));
       if (event.type === "leg.waiting") {
         const leaving = event.direction === "inbound" && !accounts.running.includes(account);
-        return leaving ? account.carrier.answer({ kind: "hang-up" }) : reception.answer(account, event);
+        if (leaving) return account.carrier.answer({ kind: "hang-up" });
+        if (draining.aborted && event.direction === "inbound") return busy(account);
+        return reception.answer(account, event);
       }
-      if (event.type === "leg.returned") return returned(account, event.legId);
+      if (event.type === "leg.returned") return recovery.returned(account, event.legId);
       if (event.type === "recording.reported") {
         throw new InvalidRequestError("recording", "no recording was asked for.");
       }
@@ -90,3 +99,8 @@ export function createWebhookDesk(parts: CallParts, accounts: AccountBook, stopp
     },
   };
 }
+
+// --- Internal helpers ---
+
+const busy = ({ carrier, persona }: Account) =>
+  carrier.answer({ kind: "speak", text: PHRASES.busy, language: persona.language });

@@ -190,7 +190,7 @@ function eventsByType(callId: fc.Arbitrary<string>): { [Type in CallEvent["type"
     ),
     "handoff.made": fc.record({ type: type("handoff.made"), atMs, channel: words(), to: words() }),
     "context.refreshed": fc.record({ type: type("context.refreshed"), atMs, because: words() }),
-    "call.released": fc.record({ type: type("call.released"), atMs }),
+    "call.released": fc.record({ type: type("call.released"), atMs, longestSilenceMs: durations() }),
     "call.resumed": fc.record({
       type: type("call.resumed"),
       atMs,

@@ -75,7 +75,13 @@ async function bench(carrier: Partial<Carrier> = {}) {
     },
   } as unknown as LiveCall;
   calls.add(live);
-  const parts: FinaliserParts = { calls, clock, logger: silentLogger, onEnded: () => asked("ended") };
+  const parts: FinaliserParts = {
+    calls,
+    clock,
+    logger: silentLogger,
+    onEnded: () => asked("ended"),
+    onMediaLost: async () => void asked("taken up again"),
+  };
   const events = async () => (await store.journal("call_1")).slice(1).map(({ event }) => event);
   const settle = async (ms = 0) => {
     for (let passed = 0; passed <= ms; passed += 100) {
@@ -113,7 +119,7 @@ test("all endings are one: the first reason stays, and everybody gets the same c
   const endings = [
     finaliser.end(live, { reason: "max_duration", farewell: "Goodbye." }),
     finaliser.end(live, { reason: "shutdown" }),
-    finaliser.mediaEnded(live, "lost"),
+    finaliser.mediaEnded(live, "lost").then(() => live.ending),
   ];
   const [first, ...others] = await Promise.all(endings);
   for (const other of others) expect(other).toBe(first);
@@ -182,9 +188,9 @@ test("a disk that is full keeps nobody on the line, and the end is written once 
 });
 
 test("when the media ended by itself the carrier's reason is the call's, without a hang-up of ours", async () => {
-  const { finaliser, live, told, events } = await bench();
-  const call = await finaliser.mediaEnded(live, "stopped");
-  expect(call.endReason).toBe("caller_hangup");
+  const { finaliser, live, told, events, journal } = await bench();
+  await finaliser.mediaEnded(live, "stopped");
+  expect(journal.call.endReason).toBe("caller_hangup");
   expect(told).not.toContain("hang up");
   expect((await events()).map(({ type }) => type)).toEqual([
     "media.stopped",
@@ -194,18 +200,26 @@ test("when the media ended by itself the carrier's reason is the call's, without
   ]);
 });
 
-test("when the media was lost and the leg lives on, the leg is ended by us and the call was lost", async () => {
-  let hungUp = false;
-  const { finaliser, live, told, settle } = await bench({
-    hangUp: async () => {
-      hungUp = true;
-    },
-    fetchState: async () => (hungUp ? { ...ENDED, reason: "agent_ended" } : ACTIVE),
-  });
-  const ending = finaliser.mediaEnded(live, "lost");
+test("when the media was lost and the leg lives on, the call is taken up again, once", async () => {
+  const { finaliser, live, told, settle, clock } = await bench({ fetchState: async () => ACTIVE });
+  const settled = Promise.all([finaliser.mediaEnded(live, "lost"), finaliser.mediaEnded(live, "lost")]);
   await settle(3_000);
-  expect((await ending).endReason).toBe("lost");
-  expect(told.filter((verb) => verb === "hang up")).toHaveLength(1);
+  await settled;
+  expect(told.filter((verb) => verb === "taken up again")).toHaveLength(1);
+  expect(told).not.toContain("hang up");
+  expect(live.ending).toBeUndefined();
+  expect(clock.running).toBe(0);
+});
+
+test("a call that is ended while the carrier is asked about its media is not taken up again", async () => {
+  const { finaliser, live, told, settle } = await bench({ fetchState: async () => ACTIVE });
+  const settled = finaliser.mediaEnded(live, "lost");
+  await settle(100);
+  const ending = finaliser.end(live, { reason: "agent_ended", confirmWithinMs: 500 });
+  await settle(3_000);
+  await settled;
+  expect((await ending).endReason).toBe("agent_ended");
+  expect(told).not.toContain("taken up again");
 });
 
 test("a stop of the process waits for no last words", async () => {

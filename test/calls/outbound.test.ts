@@ -27,7 +27,7 @@ async function bench() {
     calls,
     feed: new JournalFeed(),
     tokens: new StreamTokens(clock),
-    finaliser: new Finaliser({ calls, clock, logger, onEnded: () => {} }),
+    finaliser: new Finaliser({ calls, clock, logger, onEnded: () => {}, onMediaLost: async () => {} }),
     emit: () => {},
     stopping: new AbortController().signal,
     identifyCaller: identify,
