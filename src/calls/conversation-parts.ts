@@ -3,6 +3,7 @@ import type { VoiceEvents } from "../core/events.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Account } from "./account.ts";
 import type { AskAgent } from "./agent-brain.ts";
+import type { Clips } from "./clips.ts";
 import type { Ear } from "./ear.ts";
 import type { OpenSession } from "./engine-line-opening.ts";
 import type { CallJournal } from "./journal.ts";
@@ -14,12 +15,14 @@ import type { VoiceTool } from "./tools.ts";
 export type Emit = <Name extends keyof VoiceEvents>(name: Name, ...payload: VoiceEvents[Name]) => void;
 
 export interface ConversationParts {
-  readonly account: Account;
-  readonly journal: CallJournal;
+  readonly account: Pick<Account, "persona" | "turns" | "bargeIn" | "limits"> & {
+    readonly clips?: Pick<Clips, "get">;
+  };
+  readonly journal: Pick<CallJournal, "call" | "note" | "write">;
   /** What the model may call on this call. */
   readonly tools: () => readonly VoiceTool[];
   readonly clock: Clock;
-  readonly ticker: Ticker;
+  readonly ticker: Pick<Ticker, "add">;
   readonly logger: Logger;
   readonly emit: Emit;
   /** Opens a session that goes on from what was heard: one for each engine of the account, best first. */

@@ -51,7 +51,7 @@ export interface ToolRun {
 
 export interface ToolRunnerParts {
   readonly tools: readonly VoiceTool[];
-  readonly journal: CallJournal;
+  readonly journal: Pick<CallJournal, "write" | "note">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Aborted when the call ends. */

@@ -1,0 +1,46 @@
+import { randomBytes } from "node:crypto";
+import type { Logger } from "../../hosts/host.ts";
+import { Conversation } from "../conversation.ts";
+import type { ConversationParts } from "../conversation-parts.ts";
+import { TappedConversation } from "./conversation.ts";
+import { beginningOf, FlightFile } from "./file.ts";
+import { headerOf } from "./header.ts";
+import { Recorder } from "./recorder.ts";
+
+export interface FlightsParts {
+  /** Whether calls are recorded. */
+  readonly enabled: boolean;
+  /** The folder of the records. */
+  readonly dir: string;
+  /** The package's version. */
+  readonly version: string;
+  readonly logger: Logger;
+}
+
+/** The flight recorder of all calls: each keeps what came in and what was decided, and nobody's words. */
+export class Flights {
+  readonly #parts: FlightsParts;
+  readonly #open = new Set<FlightFile>();
+
+  constructor(parts: FlightsParts) {
+    this.#parts = parts;
+  }
+
+  /** The talk of a call, recorded when calls are. */
+  converse(parts: ConversationParts): Conversation {
+    const { enabled, dir, version, logger } = this.#parts;
+    if (!enabled) return new Conversation(parts);
+    const file = new FlightFile(dir, parts.journal.call.id, logger);
+    this.#open.add(file);
+    void file.done.then(() => this.#open.delete(file));
+    const recorder = new Recorder({ clock: parts.clock, sink: file, listens: parts.account.turns === "ours" });
+    file.write(beginningOf(headerOf(parts, version, recorder.now(), (id) => recorder.learn(id))));
+    return new TappedConversation(parts, recorder, randomBytes(16).toString("hex"));
+  }
+
+  /** Resolves when the records of all calls that are over are on disk; those of others end here. */
+  async stop(): Promise<void> {
+    for (const file of this.#open) file.end();
+    await Promise.all([...this.#open].map(({ done }) => done));
+  }
+}

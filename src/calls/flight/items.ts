@@ -1,0 +1,377 @@
+import { crc32 } from "node:zlib";
+import { FRAME_BYTES } from "../../audio/g711.ts";
+import type { Input } from "./tap.ts";
+
+/** When something came in. */
+interface When {
+  /** Milliseconds since what came in before; 0 for what came in while something else went out. */
+  readonly afterMs: number;
+  /** It came in while something went out, from whoever that went to. */
+  readonly nested: boolean;
+  /** Nothing that waited has run since what came in before. */
+  readonly atOnce: boolean;
+}
+
+/** One thing that is written down of a call. */
+export type Item =
+  /** `length` is in bytes of sound. */
+  | ({ readonly kind: "frame"; readonly length: number } & When)
+  | ({ readonly kind: "beat" } & When)
+  | ({ readonly kind: "input"; readonly what: Input } & When)
+  | { readonly kind: "command"; readonly line: string }
+  | { readonly kind: "session-audio"; readonly session: number }
+  | { readonly kind: "leg-audio"; readonly length: number; readonly audible: readonly boolean[] }
+  | { readonly kind: "put-off"; readonly verdict: boolean }
+  | { readonly kind: "judged"; readonly verdict: boolean }
+  | { readonly kind: "heard"; readonly level: number; readonly floor: number; readonly flags: number }
+  | { readonly kind: "audible"; readonly audible: boolean }
+  | { readonly kind: "seen"; readonly name: string; readonly value: string }
+  | { readonly kind: "id"; readonly id: string }
+  | { readonly kind: "check"; readonly sum: number }
+  | { readonly kind: "end" };
+
+const FRAME = 1;
+const ODD_FRAME = 2;
+const BEAT = 3;
+const INPUT = 4;
+const COMMAND = 5;
+const SESSION_AUDIO = 6;
+const LEG_AUDIO = 7;
+const PUT_OFF = 8;
+const JUDGED = 9;
+const HEARD = 10;
+const AUDIBLE = 11;
+const SEEN = 12;
+const ID = 13;
+const CHECK = 14;
+const END = 15;
+const KIND = 0x1f;
+const NESTED = 0x20;
+const AT_ONCE = 0x40;
+const YES = 0x80;
+
+const FIRST_SIZE = 8 * 1024;
+
+/**
+ * Writes items, one byte and a few numbers each. What came in is summed up as well: by that sum a record that was
+ * changed is told from decisions that have.
+ */
+export class ItemWriter {
+  #bytes = Buffer.allocUnsafe(FIRST_SIZE);
+  #at = 0;
+  #sum = new InputSum();
+
+  /** Bytes that wait to be taken. */
+  get length(): number {
+    return this.#at;
+  }
+
+  frame(afterMs: number, nested: boolean, atOnce: boolean, length: number): void {
+    this.#sum.frame(afterMs, length);
+    this.#when(length === FRAME_BYTES ? FRAME : ODD_FRAME, afterMs, nested, atOnce);
+    if (length !== FRAME_BYTES) this.#number(length);
+  }
+
+  beat(afterMs: number, nested: boolean, atOnce: boolean): void {
+    this.#sum.beat(afterMs);
+    this.#when(BEAT, afterMs, nested, atOnce);
+  }
+
+  input(what: Input, afterMs: number, nested: boolean, atOnce: boolean): void {
+    const text = JSON.stringify(what);
+    this.#sum.input(afterMs, text);
+    this.#when(INPUT, afterMs, nested, atOnce);
+    this.#text(text);
+  }
+
+  command(line: string): void {
+    this.#tag(COMMAND);
+    this.#text(line);
+  }
+
+  sessionAudio(session: number): void {
+    this.#tag(SESSION_AUDIO);
+    this.#number(session);
+  }
+
+  /** `audible` tells of the frame that begins at a byte. */
+  legAudio(length: number, audible: (at: number) => boolean): void {
+    this.#tag(LEG_AUDIO);
+    this.#number(length);
+    let bits = 0;
+    let count = 0;
+    for (let at = 0; at < length; at += FRAME_BYTES) {
+      bits = (bits << 1) | (audible(at) ? 1 : 0);
+      count += 1;
+      if (count % 7 === 0) {
+        this.#byte(bits);
+        bits = 0;
+      }
+    }
+    if (count % 7 > 0) this.#byte(bits);
+  }
+
+  putOff(verdict: boolean): void {
+    this.#verdict(PUT_OFF, verdict);
+  }
+
+  judged(verdict: boolean): void {
+    this.#verdict(JUDGED, verdict);
+  }
+
+  heard(level: number, floor: number, flags: number): void {
+    this.#sum.heard(level, floor, flags);
+    this.#tag(HEARD);
+    this.#byte(level);
+    this.#byte(floor);
+    this.#byte(flags);
+  }
+
+  audible(audible: boolean): void {
+    this.#verdict(AUDIBLE, audible);
+  }
+
+  seen(name: string, value: string): void {
+    this.#sum.seen(name, value);
+    this.#tag(SEEN);
+    this.#text(name);
+    this.#text(value);
+  }
+
+  id(id: string): void {
+    this.#tag(ID);
+    this.#text(id);
+  }
+
+  /** Writes down the sum of all that came in so far. */
+  check(): void {
+    this.#tag(CHECK);
+    this.#byte(this.#sum.value & 0xff);
+    this.#byte(this.#sum.value >> 8);
+  }
+
+  end(): void {
+    this.#tag(END);
+  }
+
+  /** Takes out what was written, as one block. */
+  take(): Buffer {
+    const block = blockOf(this.#bytes.subarray(0, this.#at));
+    this.#at = 0;
+    return block;
+  }
+
+  #when(kind: number, afterMs: number, nested: boolean, atOnce: boolean): void {
+    this.#tag(kind | (nested ? NESTED : 0) | (atOnce ? AT_ONCE : 0));
+    this.#number(afterMs);
+  }
+
+  #verdict(kind: number, verdict: boolean): void {
+    this.#sum.verdict(kind, verdict);
+    this.#tag(kind | (verdict ? YES : 0));
+  }
+
+  #tag(tag: number): void {
+    if (this.#at + 64 > this.#bytes.length) this.#grow(64);
+    this.#byte(tag);
+  }
+
+  #byte(byte: number): void {
+    if (this.#at === this.#bytes.length) this.#grow(1);
+    this.#bytes[this.#at++] = byte;
+  }
+
+  #number(value: number): void {
+    let rest = value;
+    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) this.#byte((rest % 0x80) | 0x80);
+    this.#byte(rest);
+  }
+
+  #text(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.#number(length);
+    if (this.#at + length > this.#bytes.length) this.#grow(length);
+    this.#at += this.#bytes.write(text, this.#at);
+  }
+
+  #grow(by: number): void {
+    const bigger = Buffer.allocUnsafe(2 * this.#bytes.length + by);
+    this.#bytes.copy(bigger, 0, 0, this.#at);
+    this.#bytes = bigger;
+  }
+}
+
+/** The sum of all that came in, in 16 bits: what was dropped, swapped or altered makes it another one. */
+export class InputSum {
+  #hash = 0x811c9dc5;
+
+  get value(): number {
+    return (this.#hash ^ (this.#hash >>> 16)) & 0xffff;
+  }
+
+  frame(afterMs: number, length: number): void {
+    this.#add(FRAME);
+    this.#add(afterMs);
+    this.#add(length);
+  }
+
+  beat(afterMs: number): void {
+    this.#add(BEAT);
+    this.#add(afterMs);
+  }
+
+  input(afterMs: number, text: string): void {
+    this.#add(afterMs);
+    this.#text(text);
+  }
+
+  heard(level: number, floor: number, flags: number): void {
+    this.#add((level << 16) | (floor << 8) | flags);
+  }
+
+  verdict(kind: number, verdict: boolean): void {
+    this.#add(verdict ? kind + 0x100 : kind);
+  }
+
+  seen(name: string, value: string): void {
+    this.#text(name);
+    this.#text(value);
+  }
+
+  /** Adds an item that was read. */
+  item(item: Item): void {
+    if (item.kind === "frame") this.frame(item.afterMs, item.length);
+    else if (item.kind === "beat") this.beat(item.afterMs);
+    else if (item.kind === "input") this.input(item.afterMs, JSON.stringify(item.what));
+    else if (item.kind === "heard") this.heard(item.level, item.floor, item.flags);
+    else if (item.kind === "put-off") this.verdict(PUT_OFF, item.verdict);
+    else if (item.kind === "judged") this.verdict(JUDGED, item.verdict);
+    else if (item.kind === "audible") this.verdict(AUDIBLE, item.audible);
+    else if (item.kind === "seen") this.seen(item.name, item.value);
+  }
+
+  #text(text: string): void {
+    this.#add(text.length);
+    for (let i = 0; i < text.length; i++) this.#add(text.charCodeAt(i));
+  }
+
+  #add(value: number): void {
+    this.#hash = Math.imul(this.#hash ^ value, 0x01000193);
+    this.#hash ^= this.#hash >>> 15;
+  }
+}
+
+/** Reads the items of a block's payload. @throws RangeError they are cut off */
+export function readItems(payload: Buffer): Item[] {
+  const reader = new ItemReader(payload);
+  const items: Item[] = [];
+  while (reader.more) items.push(reader.next());
+  return items;
+}
+
+/** A block: the length of its payload, its check, the payload. */
+export function blockOf(payload: Uint8Array): Buffer {
+  const block = Buffer.allocUnsafe(8 + payload.length);
+  block.writeUInt32LE(payload.length, 0);
+  block.writeUInt32LE(crc32(payload), 4);
+  block.set(payload, 8);
+  return block;
+}
+
+/** The payloads of the blocks that are whole, up to the first that is not. */
+export function* payloadsOf(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at + 8 <= bytes.length; ) {
+    const payload = bytes.subarray(at + 8, at + 8 + bytes.readUInt32LE(at));
+    if (payload.length < bytes.readUInt32LE(at) || crc32(payload) !== bytes.readUInt32LE(at + 4)) return;
+    yield payload;
+    at += 8 + payload.length;
+  }
+}
+
+// --- Internal helpers ---
+
+class ItemReader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get more(): boolean {
+    return this.#at < this.#bytes.length;
+  }
+
+  next(): Item {
+    const tag = this.#byte();
+    const kind = tag & KIND;
+    const verdict = (tag & YES) !== 0;
+    const when = () => ({ afterMs: this.#number(), nested: (tag & NESTED) !== 0, atOnce: (tag & AT_ONCE) !== 0 });
+    switch (kind) {
+      case FRAME:
+        return { kind: "frame", ...when(), length: FRAME_BYTES };
+      case ODD_FRAME:
+        return { kind: "frame", ...when(), length: this.#number() };
+      case BEAT:
+        return { kind: "beat", ...when() };
+      case INPUT:
+        return { kind: "input", ...when(), what: JSON.parse(this.#text()) };
+      case COMMAND:
+        return { kind: "command", line: this.#text() };
+      case SESSION_AUDIO:
+        return { kind: "session-audio", session: this.#number() };
+      case LEG_AUDIO:
+        return this.#legAudio();
+      case PUT_OFF:
+        return { kind: "put-off", verdict };
+      case JUDGED:
+        return { kind: "judged", verdict };
+      case HEARD:
+        return { kind: "heard", level: this.#byte(), floor: this.#byte(), flags: this.#byte() };
+      case AUDIBLE:
+        return { kind: "audible", audible: verdict };
+      case SEEN:
+        return { kind: "seen", name: this.#text(), value: this.#text() };
+      case ID:
+        return { kind: "id", id: this.#text() };
+      case CHECK:
+        return { kind: "check", sum: this.#byte() | (this.#byte() << 8) };
+      case END:
+        return { kind: "end" };
+      default:
+        throw new RangeError(`There is no item of kind ${kind}: this record was made by another version.`);
+    }
+  }
+
+  #legAudio(): Item {
+    const length = this.#number();
+    const frames = Math.ceil(length / FRAME_BYTES);
+    const audible: boolean[] = [];
+    for (let at = 0; at < frames; at += 7) {
+      const count = Math.min(7, frames - at);
+      const bits = this.#byte();
+      for (let i = count - 1; i >= 0; i--) audible.push(((bits >> i) & 1) === 1);
+    }
+    return { kind: "leg-audio", length, audible };
+  }
+
+  #byte(): number {
+    return this.#bytes.readUInt8(this.#at++);
+  }
+
+  #number(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  #text(): string {
+    const length = this.#number();
+    if (this.#at + length > this.#bytes.length) throw new RangeError("An item is cut off.");
+    this.#at += length;
+    return this.#bytes.toString("utf8", this.#at - length, this.#at);
+  }
+}

@@ -1,0 +1,394 @@
+import { EventEmitter } from "eventemitter3";
+import { MULAW_SILENCE, mulawMs } from "../../audio/g711.ts";
+import type { MediaLeg, MediaListener } from "../../carriers/carrier.ts";
+import { type Call, newCall } from "../../core/call.ts";
+import type { TranscriptEntry } from "../../core/transcript.ts";
+import type {
+  EngineEvents,
+  EngineSession,
+  PendingResponse,
+  ResponseCause,
+  ResponseOrder,
+} from "../../engines/engine.ts";
+import type { Clip, ClipName } from "../clips.ts";
+import type { Conversation } from "../conversation.ts";
+import type { ConversationParts } from "../conversation-parts.ts";
+import type { VoiceTool } from "../tools.ts";
+import type { FlightHeader } from "./header.ts";
+import { argumentsLike, errorLike, meaningless } from "./redact.ts";
+import { USAGE } from "./session.ts";
+import type { SeenCall, SeenTool } from "./sides.ts";
+import type { Field, Input } from "./tap.ts";
+
+type Feed = (...fields: never[]) => void;
+type Settle = PromiseWithResolvers<never>;
+
+const LOUD = 0x00;
+
+/** Everything around a conversation that is replayed: it does nothing, and says what was recorded when it is told to. */
+export class Scene {
+  readonly parts: ConversationParts;
+  /** What is seen of things outside, by name. */
+  readonly seen = new Map<string, string>();
+  conversation: Conversation | undefined;
+  readonly #header: FlightHeader;
+  readonly #timers: { action: () => void; once: boolean }[] = [];
+  readonly #beats = new Set<(nowMs: number) => void>();
+  readonly #openings = new Waiters();
+  readonly #writes = new Waiters();
+  readonly #tools = new Waiters();
+  readonly #asked = new Waiters();
+  readonly #sessions: StillSession[] = [];
+  readonly #progress: (((words: string) => void) | undefined)[] = [];
+  readonly #agentWords: ((words: string) => void)[] = [];
+  #listener: MediaListener | undefined;
+  #call: { readonly json: string; readonly call: Call } | undefined;
+
+  constructor(header: FlightHeader) {
+    this.#header = header;
+    this.parts = this.#makeParts(header);
+  }
+
+  beat(nowMs: number): void {
+    for (const listener of this.#beats) listener(nowMs);
+  }
+
+  /** A frame of the caller with so many bytes of sound. */
+  frame(bytes: number, audible: boolean): void {
+    const base64 = Buffer.from(Buffer.alloc(bytes, audible ? LOUD : MULAW_SILENCE).toString("base64"), "latin1");
+    this.#phone.audio(base64);
+  }
+
+  /** @throws Error it cannot come in: nobody waits for it, or nobody knows it */
+  feed([kind, ...fields]: Input, nowMs: number): void {
+    const feeds: Readonly<Record<string, Feed>> = this.#feeds;
+    const feed = feeds[kind];
+    if (!feed) throw new Error(`nothing of the kind "${kind}" is known`);
+    this.#nowMs = nowMs;
+    feed(...(fields as never[]));
+  }
+
+  #nowMs = 0;
+
+  get #phone(): MediaListener {
+    if (!this.#listener) throw new Error("nobody listens to the phone");
+    return this.#listener;
+  }
+
+  get #talk(): Conversation {
+    return this.conversation as Conversation;
+  }
+
+  readonly #feeds = {
+    marked: (name: string) => this.#phone.marked(name),
+    key: (digit: string) => this.#phone.dtmf(digit),
+    "not-understood": (length: number) => this.#phone.unrecognised("x".repeat(length)),
+    media: (how: "stopped" | "lost") => this.#phone.closed(how),
+    timer: (id: number) => this.#fire(id),
+    written: (id: number) => this.#writes.resolve(id, undefined),
+    "not-written": (id: number, error: Field) => this.#writes.reject(id, errorLike(error)),
+    "tool-done": (id: number, length: number, unreadable: boolean) =>
+      this.#tools.resolve(id, unreadable ? unreadableResult(length) : "x".repeat(length)),
+    "tool-failed": (id: number, error: Field) => this.#tools.reject(id, errorLike(error)),
+    progress: (id: number, words: string) => this.#progress[id - 1]?.(words),
+    agent: (id: number, words: string) => this.#agentWords[id - 1]?.(words),
+    "agent-done": (id: number) => this.#asked.resolve(id, undefined),
+    "agent-failed": (id: number, error: Field) => this.#asked.reject(id, errorLike(error)),
+    opened: (id: number, name: string, model: string) => {
+      const session = new StillSession(name, model, this.#sessions.length + 1, this.seen);
+      this.#sessions.push(session);
+      this.#openings.resolve(id, session);
+    },
+    "not-opened": (id: number, error: Field) => this.#openings.reject(id, errorLike(error)),
+    engine: (session: number, name: keyof EngineEvents, ...fields: Field[]) => {
+      const known = this.#sessions[session - 1];
+      if (!known) throw new Error(`there is no session ${session}`);
+      known.tell(name, fields as never[]);
+    },
+    prepare: () => void this.#talk.prepare().catch(() => {}), // it is told by what goes out
+    attach: (answeredMs: number, waitsMs: number) =>
+      this.#talk.attach(this.#leg(), this.#nowMs + answeredMs, this.#nowMs + waitsMs),
+    say: (text: string) => void this.#talk.say(text),
+    "collect-keys": (_id: number, request: string) => void this.#talk.collectKeys(JSON.parse(request)),
+    instruct: (length: number, respond: boolean) => void this.#talk.instruct("x".repeat(length), respond),
+    update: (instructions: number | null, tools: number | null, mcpServers: number | null) =>
+      void this.#talk.update({
+        ...(instructions !== null && { instructions: "x".repeat(instructions) }),
+        ...(tools !== null && { tools: Array.from({ length: tools }, blankTool) }),
+        ...(mcpServers !== null && { mcpServers: Array.from({ length: mcpServers }, blankServer) }),
+      }),
+    leave: () => this.#talk.leave(),
+    "send-keys": (digits: string, durationMs: number | null) =>
+      void this.#talk.sendDigits(digits, durationMs === null ? {} : { durationMs }),
+    "last-words": (limitMs: number) => void this.#talk.lastWords(limitMs),
+    close: () => void this.#talk.close(),
+  };
+
+  #makeParts(header: FlightHeader): ConversationParts {
+    const { turns, minSpeechMs, idlePromptSeconds, idleEndSeconds, greeting, clips, brain } = header;
+    const limits = { idlePromptSeconds, idleEndSeconds };
+    const account: Pick<ConversationParts["account"], "turns" | "bargeIn" | "clips"> & {
+      persona: Pick<ConversationParts["account"]["persona"], "greeting">;
+      limits: typeof limits;
+    } = {
+      turns,
+      bargeIn: { minSpeechMs },
+      persona: { greeting },
+      limits,
+      clips: { get: (name) => clipLike(name, clips[name]) },
+    };
+    const call = () => this.#seenCall;
+    const nothing = () => {};
+    return {
+      account: account as ConversationParts["account"],
+      journal: {
+        get call() {
+          return call();
+        },
+        note: nothing,
+        write: () => this.#writes.next(),
+      },
+      tools: () => (JSON.parse(this.seen.get("tools") ?? "[]") as SeenTool[]).map((tool) => this.#tool(tool)),
+      clock: {
+        now: () => this.#nowMs,
+        after: (_delayMs, action) => this.#timer(action, true),
+        every: (_periodMs, action) => this.#timer(action, false),
+      },
+      ticker: {
+        add: (listener) => {
+          this.#beats.add(listener);
+          return () => void this.#beats.delete(listener);
+        },
+      },
+      logger: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+      emit: nothing,
+      openers: Array.from({ length: header.engines }, () => () => this.#openings.next() as Promise<EngineSession>),
+      ...(brain === "agent" && {
+        askAgent: (_turn, onWords) => {
+          this.#agentWords.push(onWords);
+          return this.#asked.next();
+        },
+      }),
+      onMediaClosed: nothing,
+      onLeave: nothing,
+    };
+  }
+
+  get #seenCall(): Call {
+    const json = this.seen.get("call") ?? "{}";
+    if (this.#call?.json !== json) {
+      const { spoken, ...facts } = JSON.parse(json) as SeenCall;
+      const { earlier, callId = "" } = this.#header;
+      const transcript: readonly TranscriptEntry[] = earlier.length > 0 || !spoken ? earlier : [SOMETHING];
+      this.#call = { json, call: { ...newCall(), ...facts, id: callId, transcript } };
+    }
+    return this.#call.call;
+  }
+
+  #tool(tool: SeenTool): VoiceTool {
+    return {
+      ...blankTool(),
+      ...tool,
+      execute: (_args, { progress }) => {
+        this.#progress.push(progress);
+        return this.#tools.next();
+      },
+    };
+  }
+
+  #timer(action: () => void, once: boolean) {
+    const id = this.#timers.push({ action, once }) - 1;
+    return { stop: () => void delete this.#timers[id] };
+  }
+
+  #fire(id: number): void {
+    const timer = this.#timers[id - 1];
+    if (!timer) throw new Error(`timer ${id} does not run`);
+    if (timer.once) delete this.#timers[id - 1];
+    timer.action();
+  }
+
+  #leg(): MediaLeg {
+    const { seen } = this;
+    const nothing = () => {};
+    return {
+      legId: "",
+      streamId: "",
+      token: undefined,
+      get bufferedBytes() {
+        return Number(seen.get("buffered") ?? 0);
+      },
+      sendAudio: nothing,
+      mark: nothing,
+      clear: nothing,
+      together: (sends) => sends(),
+      listen: (listener) => {
+        this.#listener = listener;
+      },
+      close: nothing,
+    };
+  }
+}
+
+// --- Internal helpers ---
+
+/** Those who wait for a result, in the order in which they asked. */
+class Waiters {
+  readonly #waiting: (Settle | undefined)[] = [];
+
+  next(): Promise<never> {
+    const settle = Promise.withResolvers<never>();
+    this.#waiting.push(settle);
+    return settle.promise;
+  }
+
+  resolve(id: number, value: unknown): void {
+    this.#take(id).resolve(value as never);
+  }
+
+  reject(id: number, error: Error): void {
+    this.#take(id).reject(error);
+  }
+
+  #take(id: number): Settle {
+    const settle = this.#waiting[id - 1];
+    if (!settle) throw new Error("nobody waits for it");
+    this.#waiting[id - 1] = undefined;
+    return settle;
+  }
+}
+
+/** A session that says what it is told to. */
+class StillSession implements EngineSession {
+  readonly id: string;
+  readonly model: string;
+  readonly #number: number;
+  readonly #seen: ReadonlyMap<string, string>;
+  readonly #events = new EventEmitter<EngineEvents>();
+  readonly #texts = new Map<string, string>();
+
+  constructor(id: string, model: string, number: number, seen: ReadonlyMap<string, string>) {
+    this.id = id;
+    this.model = model;
+    this.#number = number;
+    this.#seen = seen;
+  }
+
+  get pending(): readonly PendingResponse[] {
+    const marks = JSON.parse(this.#seen.get(`pending ${this.#number}`) ?? "[]") as OrderMark[];
+    return marks.map((mark) => ({ order: orderLike(mark), ...(mark[3] !== null && { responseId: mark[3] }) }));
+  }
+
+  on<Name extends keyof EngineEvents>(name: Name, listener: (...payload: EngineEvents[Name]) => void): void {
+    this.#events.on(name, listener as EventEmitter.EventListener<EngineEvents, Name>);
+  }
+
+  tell<Name extends keyof EngineEvents>(name: Name, fields: never[]): void {
+    const tells: Readonly<Record<string, (...fields: never[]) => unknown>> = this.#tells;
+    const payload = tells[name]?.(...fields);
+    const told = (payload === undefined ? [] : [payload]) as EngineEvents[Name];
+    this.#events.emit(name, ...(told as EventEmitter.EventArgs<EngineEvents, Name>));
+  }
+
+  sendAudio(): void {}
+  respond(): void {}
+  hold(): void {}
+  commitTurn(): void {}
+  instruct(): void {}
+  remember(): void {}
+  say(): void {}
+  stop(): void {}
+  truncate(): void {}
+  giveToolResult(): void {}
+  update(): void {}
+  close(): void {}
+
+  readonly #tells: { [Name in keyof EngineEvents]: (...fields: never[]) => EngineEvents[Name][0] } = {
+    audio: (responseId: string, itemId: string, bytes: number) => ({
+      responseId,
+      itemId,
+      audio: Buffer.alloc(bytes, MULAW_SILENCE),
+    }),
+    audioDone: (responseId: string, itemId: string) => ({ responseId, itemId }),
+    speechStarted: (itemId: string, atInputMs: number) => ({ itemId, atInputMs }),
+    speechStopped: (itemId: string, atInputMs: number) => ({ itemId, atInputMs }),
+    turnCommitted: (itemId: string) => ({ itemId }),
+    turnEmpty: () => undefined,
+    callerWords: (itemId: string, length: number, meaning: string, final: boolean) => ({
+      itemId,
+      text: meaningless([length, meaning]),
+      final,
+    }),
+    callerWordsFailed: (itemId: string) => ({ itemId }),
+    agentWords: (responseId: string, itemId: string, known: number, rest: string, final: boolean) => {
+      const text = (this.#texts.get(itemId) ?? "").slice(0, known) + rest;
+      this.#texts.set(itemId, text);
+      return { responseId, itemId, text, final };
+    },
+    responseStarted: (responseId: string, cause: ResponseCause) => ({ responseId, cause }),
+    responseEnded: (responseId: string, status: "completed", usage: number[] | null, failure: FailureMark | null) => ({
+      responseId,
+      status,
+      ...(usage && { usage: usageLike(usage) }),
+      ...(failure && { failure: failureLike(failure) }),
+    }),
+    toolCalled: (toolCallId: string, name: string, mark: string) => ({
+      toolCallId,
+      name,
+      argumentsJson: argumentsLike(mark),
+    }),
+    fault: (error: Field) => errorLike(error) as EngineEvents["fault"][0],
+    noted: (code: string, length: number) => ({ code, message: "x".repeat(length) }),
+    closed: (length: number, error: Field) => ({
+      reason: "x".repeat(length),
+      ...(error !== null && { error: errorLike(error) as EngineEvents["fault"][0] }),
+    }),
+  };
+}
+
+type OrderMark = readonly [
+  cause: ResponseCause,
+  text: string | null,
+  instructions: number | null,
+  responseId: string | null,
+];
+type FailureMark = readonly [error: Field, retryAfterMs: number | null, order: OrderMark | null];
+
+const SOMETHING: TranscriptEntry = { id: "ours:0", speaker: "agent", text: "", startMs: 0, heardMs: 0, cut: false };
+
+function orderLike([cause, text, instructions]: OrderMark): ResponseOrder {
+  return {
+    cause,
+    ...(text !== null && { text }),
+    ...(instructions !== null && { instructions: "x".repeat(instructions) }),
+  };
+}
+
+function failureLike([error, retryAfterMs, order]: FailureMark) {
+  return {
+    error: errorLike(error) as EngineEvents["fault"][0],
+    ...(retryAfterMs !== null && { retryAfterMs }),
+    ...(order && { order: orderLike(order) }),
+  };
+}
+
+const usageLike = (counts: readonly number[]) =>
+  Object.fromEntries(USAGE.map((key, at) => [key, counts[at] ?? 0])) as Record<(typeof USAGE)[number], number>;
+
+const blankTool = (): VoiceTool => ({ name: "", description: "", parameters: {}, execute: async () => undefined });
+const blankServer = () => ({ label: "", url: "" });
+
+/** What JSON cannot hold, with a message of that length. */
+function unreadableResult(length: number): unknown {
+  return {
+    toJSON() {
+      throw new Error("x".repeat(length));
+    },
+  };
+}
+
+function clipLike(name: ClipName, mark: readonly [bytes: number, text: string] | undefined): Clip | undefined {
+  if (!mark) return undefined;
+  const [bytes, text] = mark;
+  return { name, audio: new Uint8Array(bytes).fill(MULAW_SILENCE), text, language: "", durationMs: mulawMs(bytes) };
+}
