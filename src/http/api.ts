@@ -1,3 +1,4 @@
+import type { HttpBindings } from "@hono/node-server";
 import { Hono, type MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { InvalidRequestError } from "../core/errors.ts";
@@ -40,8 +41,8 @@ const sessionsSchema = z.strictObject({ limit: limit.default(50) });
  * What operators and tools do over HTTP. Every path needs `Authorization: Bearer <token>`, from wherever it comes:
  * a tunnel makes the whole world look like this machine.
  */
-export function apiRoutes({ apiToken, calls, sessions, clock, logger, closing }: AppParts): Hono {
-  const api = new Hono();
+export function apiRoutes({ apiToken, calls, sessions, metrics, clock, logger, closing }: AppParts): Hono<Bound> {
+  const api = new Hono<Bound>();
 
   for (const root of API_ROOTS) api.use(`/${root}/*`, requireToken(apiToken), requireJson);
 
@@ -71,7 +72,13 @@ export function apiRoutes({ apiToken, calls, sessions, clock, logger, closing }:
     }
     const length = found.bytes === undefined ? {} : { "content-length": String(found.bytes) };
     const headers = { ...documentHeaders("audio/wav", `${callId}.wav`), ...length };
-    return new Response(ReadableStream.from(found.sound) as ReadableStream<Uint8Array>, { headers });
+    const broken = (error: unknown) => {
+      logger.error("a recording could not be read to its end", { callId, error: String(error) });
+      context.env?.outgoing?.destroy(); // half a file must not look like a whole one
+    };
+    return new Response(ReadableStream.from(untilBroken(found.sound, broken)) as ReadableStream<Uint8Array>, {
+      headers,
+    });
   });
 
   api.post("/call", async (context) => {
@@ -113,6 +120,11 @@ export function apiRoutes({ apiToken, calls, sessions, clock, logger, closing }:
     });
   });
 
+  if (metrics) {
+    api.get("/metrics", async (context) =>
+      context.body(await metrics.text(), 200, { "content-type": metrics.contentType }),
+    );
+  }
   api.get("/openclaw/sessions", async (context) => {
     const query = read(sessionsSchema, context.req.query());
     return context.json({ sessions: await sessions(query.limit) });
@@ -121,6 +133,19 @@ export function apiRoutes({ apiToken, calls, sessions, clock, logger, closing }:
 }
 
 // --- Internal helpers ---
+
+/** What a request that came over a socket brings. */
+interface Bound {
+  Bindings: Partial<HttpBindings>;
+}
+
+async function* untilBroken(sound: AsyncIterable<Uint8Array>, broken: (error: unknown) => void) {
+  try {
+    yield* sound;
+  } catch (error) {
+    broken(error);
+  }
+}
 
 function requireToken(token: string): MiddlewareHandler {
   return async (context, next) => {

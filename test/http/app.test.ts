@@ -60,6 +60,8 @@ describe("who may come in", () => {
     ["GET", "/status"],
     ["GET", "/calls"],
     ["GET", "/calls/call_1"],
+    ["GET", "/calls/call_1/transcript"],
+    ["GET", "/calls/call_1/recording"],
     ["POST", "/call"],
     ["DELETE", "/call/call_1"],
     ["POST", "/call/call_1/say"],

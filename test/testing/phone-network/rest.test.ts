@@ -1,27 +1,11 @@
-import RequestClient from "twilio/lib/base/RequestClient.js";
-import Twilio from "twilio/lib/rest/Twilio.js";
 import { expect, test } from "vitest";
 import { connectStream, PUBLIC_URL } from "./application.ts";
+import { client as twilioClient } from "./client.ts";
 import { AGENT_NUMBER, CALLER_NUMBER, useWorld } from "./world.ts";
 
 const world = useWorld();
 
-/** Twilio's own client; only the place its requests go to is changed. */
-class LoopbackClient extends RequestClient {
-  readonly #url: string;
-  constructor(url: string) {
-    super({ keepAlive: false });
-    this.#url = url;
-  }
-  override request<TData>(options: RequestClient.RequestOptions<TData>) {
-    return super.request<TData>({ ...options, uri: options.uri.replace("https://api.twilio.com", this.#url) });
-  }
-}
-
-function client(authToken = world.network.authToken) {
-  const { accountSid, url } = world.network;
-  return new Twilio(accountSid, authToken, { httpClient: new LoopbackClient(url) });
-}
+const client = (authToken = world.network.authToken) => twilioClient(world.network, authToken);
 
 const statuses = () =>
   world.application.received
