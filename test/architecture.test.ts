@@ -145,7 +145,7 @@ function layerOf(path: string): Layer {
   if (first === "hosts" && second === "openclaw") return "openclaw";
   if (["carriers", "engines", "stores", "hosts"].includes(first)) return "adapter";
   if (["core", "audio", "calls", "http", "testing", "dashboard"].includes(first)) return first as Layer;
-  if (/^config(-file|-types|-problem)?\.ts$/.test(path)) return "config";
+  if (/^config(-[a-z]+)?\.ts$/.test(path)) return "config";
   return path === "logger.ts" ? "logger" : "top";
 }
 

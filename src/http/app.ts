@@ -1,11 +1,13 @@
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
+import { PROBE_HEADER } from "../calls/health/public-url.ts";
 import type { Clock } from "../core/clock.ts";
 import { VoiceError } from "../core/errors.ts";
 import type { Logger } from "../hosts/host.ts";
 import { apiRoutes } from "./api.ts";
 import { BodyTooLarge } from "./body.ts";
 import type { CallDesk, WebhookDesk } from "./doors.ts";
+import type { Metrics } from "./metrics.ts";
 import { cameThroughProxy, carrierPath, isOwnHost, isPublicPath, ownPath, pathPrefix, splitTarget } from "./paths.ts";
 import { apiProblem, describeProblem, notFound, problemResponse, rateLimited } from "./problem.ts";
 import type { RateLimiter } from "./rate-limit.ts";
@@ -23,6 +25,10 @@ export interface AppParts {
   readonly limiter: RateLimiter;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Numbers for Prometheus; absent: `GET /metrics` is not there. */
+  readonly metrics?: Pick<Metrics, "contentType" | "text">;
+  /** Told of the word that a request for `/health` brings along, which is how we find out whether it was ours. */
+  readonly onProbe?: (word: string) => void;
   /** Aborted when the listener closes: streams end then. */
   readonly closing: AbortSignal;
 }
@@ -65,7 +71,11 @@ export function createApp(parts: AppParts): Hono<{ Bindings: Partial<HttpBinding
     return allowed ? next() : problemResponse(notFound());
   });
 
-  app.get("/health", (context) => context.json({ status: "ok" }));
+  app.get("/health", (context) => {
+    const word = context.req.header(PROBE_HEADER);
+    if (word !== undefined) parts.onProbe?.(word);
+    return context.json({ status: "ok" });
+  });
   app.route("/", apiRoutes(parts));
   app.route("/", webhookRoutes(parts));
   return app;

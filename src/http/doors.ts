@@ -1,3 +1,4 @@
+import type { HealthReport } from "../calls/health/report.ts";
 import type { CarrierReply, MediaSocket, RawRequest } from "../carriers/carrier.ts";
 import type { Call, CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
@@ -72,6 +73,8 @@ export interface StatusReport {
   /** What the settings of the accounts that run mean with this host. */
   readonly settings: readonly Finding[];
   readonly host: readonly HostFinding[];
+  /** How what calls depend on is doing; absent where it is not watched. */
+  readonly health?: HealthReport;
 }
 
 /** One finding of `doctor`. */

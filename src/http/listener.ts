@@ -6,7 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { type Clock, sleep } from "../core/clock.ts";
 import { PortTakenError } from "../core/errors.ts";
 import type { Logger } from "../hosts/host.ts";
-import { createApp } from "./app.ts";
+import { type AppParts, createApp } from "./app.ts";
 import type { CallDesk, WebhookDesk } from "./doors.ts";
 import { mediaDoor } from "./media.ts";
 import { DEFAULT_RATES, type RateLimits, rateLimiter } from "./rate-limit.ts";
@@ -25,6 +25,10 @@ export interface ListenerParts {
   readonly sessions: (limit: number) => Promise<readonly unknown[]>;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Numbers for Prometheus; absent: `GET /metrics` is not there. */
+  readonly metrics?: NonNullable<AppParts["metrics"]>;
+  /** Told of the word that a request for `/health` brings along. */
+  readonly onProbe?: (word: string) => void;
   readonly limits?: Partial<ListenerLimits>;
 }
 
