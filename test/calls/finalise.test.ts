@@ -114,7 +114,7 @@ test("an end is written down, asked for, confirmed by the carrier, and then told
   expect(clock.running).toBe(0);
 });
 
-test("all endings are one: the first reason stays, and everybody gets the same call", async () => {
+test("cases 26 and 27: all endings are one: the first reason stays, and everybody gets the same call", async () => {
   const { finaliser, live, told, events } = await bench();
   const endings = [
     finaliser.end(live, { reason: "max_duration", farewell: "Goodbye." }),

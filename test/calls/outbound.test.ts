@@ -7,8 +7,10 @@ import { JournalFeed } from "../../src/calls/journal-feed.ts";
 import { LiveCalls } from "../../src/calls/live-calls.ts";
 import { placeCall } from "../../src/calls/outbound.ts";
 import { StreamTokens } from "../../src/calls/stream-tokens.ts";
+import { StoreError } from "../../src/core/errors.ts";
 import { silentLogger } from "../../src/logger.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
+import type { Store } from "../../src/stores/store.ts";
 import { CALLER } from "./call-bench.ts";
 import { handClock } from "./clock.ts";
 
@@ -63,4 +65,18 @@ describe("a call that goes on with a conversation", () => {
     await expect(placeCall(parts, account, { to: CALLER, continues })).rejects.toThrow(/^continues: /);
     expect([dialled, (await store.calls()).calls]).toEqual([[], []]);
   });
+});
+
+test("case 24: a disk that fails once dials nothing, holds no line, and is in the way of no later call", async () => {
+  const { parts, account, store, dialled } = await bench();
+  const one = { ...account, limits: { ...account.limits, maxConcurrentCalls: 1 } };
+  let broken = true;
+  const append: Store["append"] = (...order) =>
+    broken ? Promise.reject(new StoreError("The disk is full.")) : store.append(...order);
+  const faulty = { ...parts, store: { ...store, append } };
+  await expect(placeCall(faulty, one, { to: CALLER })).rejects.toThrow(StoreError);
+  expect([dialled, parts.calls.size]).toEqual([[], 0]);
+  broken = false;
+  expect(await placeCall(faulty, one, { to: CALLER })).toMatchObject({ to: CALLER, state: "dialing" });
+  expect(dialled).toEqual([CALLER]);
 });

@@ -186,6 +186,44 @@ describe("a call whose media breaks while its process lives", () => {
   });
 });
 
+describe("the end of a call", () => {
+  const hangsUp = async (line: Line) => {
+    await line.hearReply();
+    await line.say("When are you open?");
+    await line.hearReply();
+  };
+
+  test.each([
+    ["media alone", { webhook: ({ kind }: { kind: string }) => (kind === "status" ? { lose: true } : undefined) }],
+    ["messages and media, twice and late", { webhook: () => ({ copies: 2, delayMs: 300 }) }],
+  ])("case 27: told by %s, it is one end", async (_, faults) => {
+    const ours = await world({ mind });
+    const ending = ours.nextEnd();
+    const call = ours.phones.ring({ from: ANN, to: OUR_NUMBER, script: hangsUp });
+    await call.streaming();
+    Object.assign(ours.phones.faults, faults);
+    const report = await call.ended;
+    const { journal, endReason } = await ending;
+    expect(endReason).toBe("caller_hangup");
+    expect(journal.filter(({ event }) => event.type === "call.ended")).toHaveLength(1);
+    expect(report.status).toBe("completed");
+  });
+
+  test("case 28: a call that is over is found, by this process and by the next", async () => {
+    const ours = await world({ mind, settings: { store: "sqlite" } });
+    const ending = ours.nextEnd();
+    await ours.phones.ring({ from: ANN, to: OUR_NUMBER, script: hangsUp }).ended;
+    const { callId } = await ending;
+    const here = await ours.plugin.call(callId);
+    expect(here).toMatchObject({ state: "ended", endReason: "caller_hangup" });
+    await ours.plugin.stop();
+    const next = ours.another();
+    await next.start();
+    expect(await next.call(callId)).toEqual(here);
+    expect((await next.endCall(callId)).confirmed).toBe(true);
+  });
+});
+
 test("drained, it takes no call and lets the one that runs come to its end", async () => {
   const ours = await world({ mind });
   const ending = ours.nextEnd();

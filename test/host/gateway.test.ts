@@ -237,7 +237,7 @@ describe("while a call is live", () => {
     await chatStillWorks();
   });
 
-  test("the plugin is reloaded: the call ends as shut down, chat stays up, nothing is lost", async () => {
+  test("the plugin is reloaded: the call goes on after a pause, chat stays up, nothing is lost", async () => {
     const seenBefore: StreamedEntry[] = [];
     const call = world.phones.ring({
       from: ANN_PHONE,
@@ -246,7 +246,12 @@ describe("while a call is live", () => {
         await line.hearReply();
         await line.say("When are you open?");
         await line.hearReply();
-        await line.waitForEnd();
+        const stream = call.stream?.sid;
+        // The carrier asks them to wait, then the next generation goes on.
+        await expect.poll(() => call.stream?.sid ?? stream, { timeout: 60_000 }).not.toBe(stream);
+        await line.hearReply();
+        await line.say("When are you open?");
+        await line.hearReply();
       },
     });
     await call.streaming();
@@ -261,15 +266,21 @@ describe("while a call is live", () => {
     const reloaded = world.gateway.log.all.length;
     const reload = await world.home.openclaw(["plugins", "reload", "voice"]);
     expect(reload).toMatchObject({ code: 0 });
-    await call.ended;
     await taking(world.gateway, "default", reloaded);
+    await call.ended;
+    await world.api.entry(callId, "call.ended");
     await chatStillWorks();
 
-    const { endReason } = await world.api.call(callId);
-    expect(endReason).toBe("shutdown");
+    const { endReason, transcript = [] } = await world.api.call(callId);
+    expect(endReason).toBe("caller_hangup");
+    expect(transcript.map(({ text }) => text).filter((text) => text === "When are you open?")).toHaveLength(2);
     const journal: StreamedEntry[] = [];
-    for await (const entry of world.api.follow(callId, AbortSignal.timeout(10_000))) journal.push(entry);
+    for await (const entry of world.api.follow(callId, AbortSignal.timeout(10_000))) {
+      journal.push(entry);
+      if (entry.event.type === "call.ended") break;
+    }
     expect(journal.slice(0, seenBefore.length)).toEqual(seenBefore);
+    expect(journal.map(({ event }) => event.type)).toEqual(expect.arrayContaining(["call.released", "call.resumed"]));
     expect(journal.map(({ seq }) => seq)).toEqual(journal.map((_, index) => index + 1));
 
     const next = await ring(MAIN_NUMBER, (line) => line.hearReply());
