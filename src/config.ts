@@ -1,6 +1,9 @@
 import { z } from "zod";
+import { flightSchema } from "./config-flight.ts";
 import { healthSchema } from "./config-health.ts";
 import { firstProblem } from "./config-problem.ts";
+import { recordingSchema } from "./config-recording.ts";
+import { retentionSchema } from "./config-retention.ts";
 import { retriesSchema } from "./config-retries.ts";
 import { ConfigError, SecretMissingError } from "./core/errors.ts";
 import { parseE164 } from "./core/numbers.ts";
@@ -179,6 +182,7 @@ const accountSchema = z.strictObject({
     .enum(["host", "per-caller", "per-call", "main"])
     .default("host")
     .describe("Which session calls belong to: as the host's session.dmScope says, or a rule of the account's own."),
+  recording: recordingSchema(secret),
   consult: z
     .strictObject({
       timeoutSeconds: z.int().min(5).max(120).default(20).describe("So long the agent may take to answer a question."),
@@ -204,6 +208,7 @@ const accountSchema = z.strictObject({
     })
     .prefault({})
     .describe("What happens once a call is over."),
+  retention: retentionSchema.prefault({}).describe("How long what calls leave is kept."),
   timeZone: timeZone
     .default(localTimeZone)
     .describe("IANA zone of the account's days and times; the machine's unless set."),
@@ -270,6 +275,7 @@ const settingsSchema = z.strictObject({
     .describe(
       "So long live calls may go on when `serve` is told to stop; what is live then is let go of, to be resumed.",
     ),
+  flight: flightSchema,
   health: healthSchema,
   retries: retriesSchema,
   defaultAccount: z.string().optional().describe("The account that outbound calls use when none is named."),
@@ -307,6 +313,8 @@ export const SECRET_PATHS = [
   ["carrier", "authToken"],
   ["engine", "apiKey"],
   ["engine", "webhookSecret"],
+  ["recording", "encryptionKey"],
+  ["recording", "bucketSecretKey"],
 ] as const;
 
 /**

@@ -153,7 +153,7 @@ describe("a secret", () => {
     const withReferences = (path: readonly string[]): unknown => {
       const raw = structuredClone(account());
       const [group = "", key = ""] = path;
-      (raw[group] as Record<string, unknown>)[key] = reference;
+      raw[group] = { ...(raw[group] as object | undefined), [key]: reference };
       return raw;
     };
     for (const path of SECRET_PATHS) expect(parseAccount("default", withReferences(path))).toHaveProperty("config");

@@ -32,9 +32,19 @@ const MOST_UNRECOGNISED = 20;
 /** A mark confirms that all before it has played; one for so much audio is enough. */
 const MARK_EVERY_MS = 400;
 
+/** Listens to what passes; its verbs are called on the way of the sound and must not wait for anything. */
+export interface MediaTap {
+  /** A 20 ms frame of the caller, µ-law, valid during the call of this, came at `nowMs`. */
+  callerFrame(frame: Uint8Array, nowMs: number): void;
+  /** What was handed to the carrier, by the time at which it plays. */
+  agentPlays(pieces: readonly Piece[]): void;
+  /** What had not played at `nowMs` will not. */
+  cleared(nowMs: number): void;
+}
+
 export interface MediaBridgeParts {
   readonly clock: Clock;
-  readonly ticker: Ticker;
+  readonly ticker: Pick<Ticker, "add">;
   /** An item is over for the caller's ears: played out whole, or cut because the carrier took no more. */
   readonly onHeard: (item: ItemPlayout) => void;
   /** Each 20 ms frame of the caller, µ-law, valid during the call of this; and when it ended. */
@@ -48,6 +58,7 @@ export interface MediaBridgeParts {
   readonly onClosed: (how: "stopped" | "lost") => void;
   /** Something is wrong with the media connection, and the call goes on. */
   readonly onFault: (code: string, message: string) => void;
+  readonly tap?: MediaTap;
 }
 
 /** Carries sound between one leg and one engine session, and knows what the caller has heard. */
@@ -226,6 +237,7 @@ export class MediaBridge {
     this.#playback.cleared();
     this.#unmarkedMs = 0;
     this.silence.cleared(now);
+    this.#parts.tap?.cleared(now);
     return playback;
   }
 
@@ -264,6 +276,7 @@ export class MediaBridge {
       this.#kept.push(Buffer.from(base64)); // the view is valid during this call only
     }
     this.#parts.onCallerFrame(frame, endedAtMs);
+    this.#parts.tap?.callerFrame(frame, now);
   }
 
   #tick(nowMs: number): void {
@@ -300,6 +313,7 @@ export class MediaBridge {
     const heard = lagMs === 0 ? pieces : pieces.map((piece) => ({ ...piece, startsAtMs: piece.startsAtMs + lagMs }));
     this.silence.sent(heard);
     this.#parts.onAgentPlays(heard);
+    this.#parts.tap?.agentPlays(heard);
   }
 
   /** Asks the carrier to say when all until here has played. */
