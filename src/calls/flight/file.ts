@@ -3,16 +3,18 @@ import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { createZstdCompress, zstdDecompressSync } from "node:zlib";
+import { createZstdCompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { Logger } from "../../hosts/host.ts";
 import type { FlightHeader } from "./header.ts";
-import { blockOf, type Item, payloadsOf, readItems } from "./items.ts";
+import { blockOf, type Item, ItemWriter, payloadsOf, readItems } from "./items.ts";
 import type { FlightSink } from "./recorder.ts";
 
 const MAGIC = Buffer.from("OVF1");
 const COMPRESSED = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 /** A disk that takes nothing costs the record, not the memory. */
 const MOST_WAITING = 1024 * 1024;
+/** The time at which exported records begin. */
+const EXPORTED_AT_MS = 1_000_000_000_000;
 /** No record of a call is longer than this when it is unpacked. */
 const LONGEST = 512 * 1024 * 1024;
 const MOST_PARTS = 1_000;
@@ -24,6 +26,9 @@ export interface Flight {
   readonly header: FlightHeader;
   readonly items: readonly Item[];
 }
+
+/** Where the records of all calls are kept. */
+export const flightsDir = (stateDir: string): string => join(stateDir, "flights");
 
 /** The files that hold the record of a call, the oldest first: one for each process that had the call. */
 export async function flightFiles(dir: string, callId: string): Promise<string[]> {
@@ -43,6 +48,14 @@ export async function readFlight(file: string): Promise<Flight> {
   const [header, ...blocks] = payloadsOf(bytes.subarray(MAGIC.length));
   if (!header) throw new RangeError(`${file} ends before it begins: nothing of the call was written.`);
   return { header: JSON.parse(header.toString("utf8")), items: blocks.flatMap(readItems) };
+}
+
+/** A record for others to read: packed, without ids, and without the time at which the call was. */
+export function exportFlight({ header, items }: Flight): Buffer {
+  const { callId: _callId, ...rest } = header;
+  const writer = new ItemWriter();
+  for (const item of items) if (item.kind !== "id") writer.item(item);
+  return zstdCompressSync(Buffer.concat([beginningOf({ ...rest, startedAtMs: EXPORTED_AT_MS }), writer.take()]));
 }
 
 /** The beginning of a record. */

@@ -40,6 +40,7 @@ export class Flights {
 
   /** Resolves when the records of all calls that are over are on disk; those of others end here. */
   async stop(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve)); // what was over just now ends its record then
     for (const file of this.#open) file.end();
     await Promise.all([...this.#open].map(({ done }) => done));
   }

@@ -144,14 +144,32 @@ export class ItemWriter {
   }
 
   /** Writes down the sum of all that came in so far. */
-  check(): void {
+  check(sum = this.#sum.value): void {
     this.#tag(CHECK);
-    this.#byte(this.#sum.value & 0xff);
-    this.#byte(this.#sum.value >> 8);
+    this.#byte(sum & 0xff);
+    this.#byte(sum >> 8);
   }
 
   end(): void {
     this.#tag(END);
+  }
+
+  /** Writes an item as it was read. */
+  item(item: Item): void {
+    if (item.kind === "frame") this.frame(item.afterMs, item.nested, item.atOnce, item.length);
+    else if (item.kind === "beat") this.beat(item.afterMs, item.nested, item.atOnce);
+    else if (item.kind === "input") this.input(item.what, item.afterMs, item.nested, item.atOnce);
+    else if (item.kind === "command") this.command(item.line);
+    else if (item.kind === "session-audio") this.sessionAudio(item.session);
+    else if (item.kind === "leg-audio") this.legAudio(item.length, (at) => item.audible[at / FRAME_BYTES] ?? false);
+    else if (item.kind === "put-off") this.putOff(item.verdict);
+    else if (item.kind === "judged") this.judged(item.verdict);
+    else if (item.kind === "heard") this.heard(item.level, item.floor, item.flags);
+    else if (item.kind === "audible") this.audible(item.audible);
+    else if (item.kind === "seen") this.seen(item.name, item.value);
+    else if (item.kind === "id") this.id(item.id);
+    else if (item.kind === "check") this.check(item.sum);
+    else this.end();
   }
 
   /** Takes out what was written, as one block. */

@@ -260,7 +260,7 @@ class Replayer implements Tap {
       else {
         this.#stirred = true;
         this.#timeline.came(this.#sinceMs, item.what);
-        this.#scene.feed(item.what, this.#nowMs);
+        this.#scene.feed(item.what, this.#nowMs - item.afterMs);
       }
     } catch (error) {
       this.#diverge(describe(item), `it cannot come in: ${error instanceof Error ? error.message : String(error)}`);

@@ -42,6 +42,7 @@ export class Scene {
   readonly #progress: (((words: string) => void) | undefined)[] = [];
   readonly #agentWords: ((words: string) => void)[] = [];
   #listener: MediaListener | undefined;
+  #beforeMs = 0;
   #call: { readonly json: string; readonly call: Call } | undefined;
 
   constructor(header: FlightHeader) {
@@ -59,16 +60,14 @@ export class Scene {
     this.#phone.audio(base64);
   }
 
-  /** @throws Error it cannot come in: nobody waits for it, or nobody knows it */
-  feed([kind, ...fields]: Input, nowMs: number): void {
+  /** `beforeMs` is when something came in before. @throws Error it cannot come in: nobody waits for it, or knows it */
+  feed([kind, ...fields]: Input, beforeMs: number): void {
     const feeds: Readonly<Record<string, Feed>> = this.#feeds;
     const feed = feeds[kind];
     if (!feed) throw new Error(`nothing of the kind "${kind}" is known`);
-    this.#nowMs = nowMs;
+    this.#beforeMs = beforeMs;
     feed(...(fields as never[]));
   }
-
-  #nowMs = 0;
 
   get #phone(): MediaListener {
     if (!this.#listener) throw new Error("nobody listens to the phone");
@@ -107,7 +106,7 @@ export class Scene {
     },
     prepare: () => void this.#talk.prepare().catch(() => {}), // it is told by what goes out
     attach: (answeredMs: number, waitsMs: number) =>
-      this.#talk.attach(this.#leg(), this.#nowMs + answeredMs, this.#nowMs + waitsMs),
+      this.#talk.attach(this.#leg(), this.#beforeMs + answeredMs, this.#beforeMs + waitsMs),
     say: (text: string) => void this.#talk.say(text),
     "collect-keys": (_id: number, request: string) => void this.#talk.collectKeys(JSON.parse(request)),
     instruct: (length: number, respond: boolean) => void this.#talk.instruct("x".repeat(length), respond),
@@ -150,7 +149,7 @@ export class Scene {
       },
       tools: () => (JSON.parse(this.seen.get("tools") ?? "[]") as SeenTool[]).map((tool) => this.#tool(tool)),
       clock: {
-        now: () => this.#nowMs,
+        now: () => 0, // the tap tells the time
         after: (_delayMs, action) => this.#timer(action, true),
         every: (_periodMs, action) => this.#timer(action, false),
       },
