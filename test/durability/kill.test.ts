@@ -1,0 +1,13 @@
+import { expect, test } from "vitest";
+import { KINDS } from "./findings.ts";
+import { runKills } from "./kill.ts";
+
+const NOTHING = Object.fromEntries(KINDS.map((kind) => [kind, 0]));
+
+test("nothing acknowledged is lost by six kills under calls, nor by one at every gated append of a call", async () => {
+  const report = await runKills({ instants: 6, lines: 8, seed: 5, speed: 4, crashPoints: "outbound", say: () => {} });
+  expect(report.why).toEqual([]);
+  expect(report).toMatchObject({ ...NOTHING, instants: 6 });
+  expect(report.points).toBeGreaterThan(20);
+  expect(report.calls).toBeGreaterThan(report.points);
+}, 120_000);

@@ -1,0 +1,153 @@
+import { type Random, random } from "../situations/random.ts";
+import { type Finding, report } from "./findings.ts";
+import { PLOTS, type Plot } from "./person.ts";
+import { type Outcome, settle } from "./settle.ts";
+import { openStage, openTown, type Stage, type Town } from "./town.ts";
+
+export interface KillOptions {
+  /** How often the process is killed at a random instant. */
+  readonly instants: number;
+  /** Calls at a time. */
+  readonly lines: number;
+  readonly seed: number;
+  /** Times real time. */
+  readonly speed: number;
+  /** Of which calls the process is also killed before and after each gated append, from the first to the last. */
+  readonly crashPoints: "none" | "outbound" | "both";
+  readonly say: (line: string) => void;
+}
+
+/** Kills in one town; then its calls end, it is judged, and another takes its place. */
+const KILLS_A_TOWN = 20;
+const QUIET_WITHIN_MS = 90_000;
+/** One in so many lives is killed before it takes calls. */
+const STARTING = 6;
+
+/** Kills the plugin again and again under calls, and looks at what was lost. */
+export async function runKills(options: KillOptions) {
+  const { instants, seed, say } = options;
+  const startedAtMs = Date.now();
+  const stage = await openStage();
+  const findings: Finding[] = [];
+  let calls = 0;
+  let kills = 0;
+  try {
+    for (let town = 0; kills < instants; town++) {
+      const count = Math.min(KILLS_A_TOWN, instants - kills);
+      const outcome = await killTown(stage, options, random(seed + town), count);
+      kills += count;
+      calls += outcome.calls;
+      findings.push(...outcome.findings);
+      say(`${kills} of ${instants} kills, ${calls} calls, ${findings.length} findings`);
+      for (const { kind, about, why } of outcome.findings) say(`  ${kind} ${about}: ${why}`);
+    }
+    const points = await runCrashPoints(stage, options);
+    findings.push(...points.findings);
+    return report(findings, { instants: kills, points: points.points, calls: calls + points.calls, seed, startedAtMs });
+  } finally {
+    await stage.close();
+  }
+}
+
+// --- Internal helpers ---
+
+async function killTown(stage: Stage, { lines, speed }: KillOptions, chance: Random, kills: number): Promise<Outcome> {
+  const town = await openTown(stage, { speed });
+  try {
+    await town.opened(town.begin());
+    const enough = new AbortController();
+    const everybody = Array.from({ length: lines }, (_, line) =>
+      live(town, random(chance.whole(0, 1e9)), line, enough),
+    );
+    for (let kill = 0; kill < kills; kill++) await killOnce(town, chance);
+    enough.abort();
+    await Promise.all(everybody);
+    return await settle(town);
+  } finally {
+    await town.close();
+    await town.remove();
+  }
+}
+
+/** One line of the town: a call after another until it is enough. */
+async function live(town: Town, chance: Random, line: number, { signal }: AbortController): Promise<void> {
+  await pause(chance.between(0, 1_500));
+  for (let call = 0; !signal.aborted; call++) {
+    const plot = chance.pick(PLOTS);
+    if (chance.chance(6)) await town.ring(plot, chance);
+    else await town.place(plot, chance, `${line}-${call}`);
+    await pause(chance.between(0, 300)); // a network that is down refuses at once
+  }
+}
+
+/** Kills the life that is there, while it starts or later, and begins the next. */
+async function killOnce(town: Town, chance: Random): Promise<void> {
+  const life = town.process;
+  if (chance.whole(1, STARTING) === 1) {
+    await pause(chance.between(0, 900));
+  } else {
+    await life.ready;
+    await pause(chance.between(50, 2_500));
+  }
+  await town.kill();
+  const next = town.begin();
+  town.opened(next).catch(() => undefined); // it is killed before it opens
+}
+
+/**
+ * One call, over and over: each time the process dies at the next gated append of it, before or after, and the next
+ * process goes on. Each life is the victim of one point and the heir of the one before.
+ */
+async function runCrashPoints(stage: Stage, options: KillOptions): Promise<Outcome & { points: number }> {
+  const findings: Finding[] = [];
+  let calls = 0;
+  let points = 0;
+  for (const direction of DIRECTIONS[options.crashPoints]) {
+    const town = await openTown(stage, { speed: options.speed });
+    try {
+      points += await crashTown(town, direction, random(options.seed));
+      const outcome = await settle(town);
+      findings.push(...outcome.findings);
+      calls += outcome.calls;
+    } finally {
+      await town.close();
+      await town.remove();
+    }
+    options.say(`${points} crash points, ${findings.length} findings`);
+  }
+  return { points, calls, findings };
+}
+
+/** Resolves with how many points there were. */
+async function crashTown(town: Town, direction: "inbound" | "outbound", chance: Random): Promise<number> {
+  const plot: Plot = "goodbye";
+  for (let nth = 1, points = 0; ; nth++) {
+    for (const when of ["before", "after"] as const) {
+      const life = town.begin({ nth, when });
+      const died = life.exited.then(() => true);
+      // A call that is asked for again may begin before this one is told that the process is ready.
+      const isOpen = await Promise.race([
+        town.opened(life).then(
+          () => true,
+          () => false,
+        ),
+        died.then(() => false),
+      ]);
+      const key = `${direction}-${nth}-${when}`;
+      const call = async () => {
+        if (direction === "inbound") await town.ring(plot, chance);
+        else await town.place(plot, chance, key, { answerAfterMs: 300 });
+        await town.quiet(QUIET_WITHIN_MS);
+        return false;
+      };
+      const hasDied = isOpen ? await Promise.race([died, call()]) : await died;
+      if (!hasDied) return points; // there is no such point: the whole call went by
+      town.killedAtMs.push(town.clock.now());
+      points += 1;
+    }
+  }
+}
+
+const DIRECTIONS = { none: [], outbound: ["outbound"], both: ["outbound", "inbound"] } as const;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

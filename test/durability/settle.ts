@@ -1,0 +1,65 @@
+import type { Finding } from "./findings.ts";
+import type { Holdings } from "./protocol.ts";
+import type { Town } from "./town.ts";
+import { judge, type Kept, readKept } from "./verdict.ts";
+
+/** What a town came to. */
+export interface Outcome {
+  readonly calls: number;
+  readonly findings: readonly Finding[];
+}
+
+/** When nobody rings any more, all is over within this time of the machine. */
+const QUIET_WITHIN_MS = 90_000;
+/** A process at rest holds as much as when it began, but for caches and compiled code. */
+const LEARNT_BYTES = 24 * 1024 * 1024;
+const AT_REST_WITHIN_MS = 15_000;
+
+/** Waits until all is over, stops the plugin and judges; `more` judges beside. */
+export async function settle(
+  town: Town,
+  more: (kept: ReadonlyMap<string, Kept>) => readonly Finding[] = () => [],
+): Promise<Outcome> {
+  const findings: Finding[] = [];
+  await town.process.ready;
+  const { heapBytes } = await town.process.holdings();
+  const isQuiet = await town.quiet(QUIET_WITHIN_MS);
+  if (!isQuiet) {
+    const left = await town.keeper.left();
+    for (const id of left?.open ?? [])
+      findings.push({ kind: "stuck", about: id, why: "It is open after all is over." });
+    for (const id of left?.unfinished ?? []) findings.push({ kind: "stuck", about: id, why: "It is not done with." });
+  }
+  findings.push(...(await leftovers(town, heapBytes + LEARNT_BYTES)));
+  await town.process.stop();
+  const kept = await readKept(town);
+  findings.push(...(await judge(town, kept)), ...more(kept));
+  return { calls: town.told.length, findings };
+}
+
+// --- Internal helpers ---
+
+/** What the last life holds when it has nothing to do. */
+async function leftovers(town: Town, mostBytes: number): Promise<Finding[]> {
+  const until = Date.now() + AT_REST_WITHIN_MS;
+  let what = heldTooLong(await town.process.holdings(), mostBytes);
+  while (what.length > 0 && Date.now() < until) {
+    await pause(500); // connections that nobody uses are closed after a while
+    what = heldTooLong(await town.process.holdings(), mostBytes);
+  }
+  return what.map((why) => ({ kind: "leaked", about: "process", why }));
+}
+
+function heldTooLong(held: Holdings, mostBytes: number): string[] {
+  const sockets = Object.entries(held.sockets).filter(([kind, count]) => kind !== "TCPServerWrap" || count > 1);
+  const timers = new Map<string, number>();
+  for (const timer of held.timers) timers.set(timer, (timers.get(timer) ?? 0) + 1);
+  return [
+    ...(held.liveCalls > 0 ? [`${held.liveCalls} calls`] : []),
+    ...sockets.map(([kind, count]) => `${count} sockets (${kind})`),
+    ...[...timers].filter(([, count]) => count > 1).map(([where, count]) => `${count} timers of ${where}`),
+    ...(held.heapBytes > mostBytes ? [`${held.heapBytes} bytes of heap; at most ${mostBytes} were expected`] : []),
+  ];
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
