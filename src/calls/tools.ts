@@ -155,7 +155,12 @@ export class RunningTools {
 // --- Internal helpers ---
 
 function readArguments(json: string): Record<string, unknown> {
-  const parsed: unknown = JSON.parse(json || "{}");
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json || "{}");
+  } catch {
+    throw new Error("The arguments are not JSON."); // the parser's own words quote them, and they may hold a secret
+  }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
     throw new Error("The arguments are not an object.");
   return parsed as Record<string, unknown>;
