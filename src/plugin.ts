@@ -228,7 +228,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   }
 
   transcriptOf: CallDesk["transcriptOf"] = async (callId, as) => exportTranscript(await this.#stored(callId), as);
-  recordingOf: CallDesk["recordingOf"] = async (callId, id) => soundOf(await this.#stored(callId), id);
+  recordingOf: CallDesk["recordingOf"] = async (callId) => soundOf(await this.#stored(callId));
 
   /** Earlier calls with a number, newest first. @throws InvalidNumberError */
   async history(number: string, accountId = this.#defaultAccount(), limit = 10): Promise<readonly CallSummary[]> {

@@ -27,6 +27,8 @@ export interface RecordingShelf {
     sound: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<{ readonly location: string; readonly bytes: number }>;
+  /** Removes what was put; what is not there is fine. */
+  remove(recording: { readonly callId: string; readonly recordingId: string }, signal: AbortSignal): Promise<void>;
 }
 
 export interface RecordingsAtCarrierParts {
@@ -252,7 +254,8 @@ export class RecordingsAtCarrier {
     const call = await store.call(held.callId);
     const recording = call?.recordings.find(({ id }) => id === recordingId);
     if (!call || !recording) {
-      // Its call was erased, or it was never begun.
+      // Its call was erased, perhaps while its sound was on its way, or it was never begun.
+      await shelf.remove({ callId: held.callId, recordingId }, this.#parts.signal);
       await this.#release(carrier, recordingId, held);
       return true;
     }

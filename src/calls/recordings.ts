@@ -238,6 +238,17 @@ export class Recordings {
         await folder.remove(name);
         return { location: bucket.locationOf(name), bytes };
       },
+      /** Removes what was put; what is not there is fine. */
+      remove: async (
+        { callId, recordingId }: { readonly callId: string; readonly recordingId: string },
+        signal: AbortSignal,
+      ): Promise<void> => {
+        const { bucket } = settings() ?? {};
+        for (const name of [false, true].map((encrypted) => folder.nameOf(callId, recordingId, encrypted))) {
+          await folder.remove(name);
+          await bucket?.delete(bucket.locationOf(name), signal);
+        }
+      },
     };
   }
 

@@ -34,7 +34,6 @@ const listSchema = z.strictObject({
   after: name.optional(),
 });
 const transcriptSchema = z.strictObject({ format: z.enum(TRANSCRIPT_FORMATS).default("json") });
-const recordingSchema = z.strictObject({ recordingId: name.optional() });
 const sessionsSchema = z.strictObject({ limit: limit.default(50) });
 
 /**
@@ -64,14 +63,15 @@ export function apiRoutes({ apiToken, calls, sessions, metrics, clock, logger, c
   });
   api.get("/calls/:id/recording", async (context) => {
     const callId = context.req.param("id");
-    const { recordingId } = read(recordingSchema, context.req.query());
-    const found = await calls.recordingOf(callId, recordingId);
+    const found = await calls.recordingOf(callId);
     if (!found) {
-      const message = "The call has no such recording, or it is not whole yet. `GET /calls/:id` shows the call.";
+      const message = "Nothing of this call was recorded, or it was deleted.";
       return problemResponse(describeProblem(404, "not_found", message));
     }
-    const length = found.bytes === undefined ? {} : { "content-length": String(found.bytes) };
-    const headers = { ...documentHeaders("audio/wav", `${callId}.wav`), ...length };
+    const headers = {
+      ...documentHeaders("audio/wav", `${callId}.wav`),
+      "content-length": String(found.bytes),
+    };
     const broken = (error: unknown) => {
       logger.error("a recording could not be read to its end", { callId, error: String(error) });
       context.env?.outgoing?.destroy(); // half a file must not look like a whole one

@@ -30,11 +30,9 @@ export interface CallDetails extends CallSummary {
   readonly usage: Call["usage"];
 }
 
-/** The sound of a call, a WAV file. */
+/** The sound of a call, a WAV file, to be read once. */
 export interface RecordingSound {
-  readonly recordingId: string;
-  /** Its length, where that is known before it is read. */
-  readonly bytes?: number;
+  readonly bytes: number;
   readonly sound: AsyncIterable<Uint8Array>;
 }
 
@@ -109,11 +107,8 @@ export interface CallDesk {
   call(callId: string): Promise<CallDetails>;
   /** The words of a call so far, as a document. @throws CallNotFoundError */
   transcriptOf(callId: string, format: TranscriptFormat): Promise<TranscriptDocument>;
-  /**
-   * The sound of a call, that of its first recording unless told; `undefined` when there is none, or none yet.
-   * @throws CallNotFoundError
-   */
-  recordingOf(callId: string, recordingId?: string): Promise<RecordingSound | undefined>;
+  /** The sound of a call, as far as it was kept; `undefined` when nothing of it is there. @throws CallNotFoundError */
+  recordingOf(callId: string): Promise<RecordingSound | undefined>;
   calls(query?: CallQuery): Promise<{ calls: readonly CallSummary[]; next?: string }>;
   /** Past and present journal of a call, each entry once it is durable; ends with the call or the signal. @throws CallNotFoundError */
   follow(callId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<JournalEntry>;

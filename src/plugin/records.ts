@@ -1,21 +1,18 @@
-import type { Call, CallRecording } from "../core/call.ts";
+import type { Recordings } from "../calls/recordings.ts";
+import type { Call } from "../core/call.ts";
+import { InvalidRequestError } from "../core/errors.ts";
 import type { RecordingSound } from "../http/doors.ts";
 
-/** Opens the sound of a stored recording; `undefined` when it is not there any more. */
-export type OpenSound = (
-  recording: CallRecording,
-  call: Call,
-) => Promise<Omit<RecordingSound, "recordingId"> | undefined>;
-
-/** The sound of a call's stored recording: that with this id, or the first. Without `open` none is kept here. */
+/** The sound of a call, as far as it was kept; `undefined` when nothing of it is there. @throws VoiceError it cannot be read */
 export async function soundOf(
-  call: Call,
-  recordingId: string | undefined,
-  open?: OpenSound,
+  { id }: Pick<Call, "id">,
+  recordings?: Pick<Recordings, "open">,
 ): Promise<RecordingSound | undefined> {
-  const wanted = call.recordings.find(
-    ({ id, state }) => state === "stored" && (recordingId === undefined || id === recordingId),
-  );
-  const opened = wanted && (await open?.(wanted, call));
-  return opened && { recordingId: wanted.id, ...opened };
+  try {
+    const opened = await recordings?.open(id);
+    return opened && { sound: opened.stream, bytes: opened.bytes };
+  } catch (error) {
+    if (error instanceof InvalidRequestError) return undefined; // nothing of it was recorded, or it was deleted
+    throw error;
+  }
 }

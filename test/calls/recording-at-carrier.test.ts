@@ -138,12 +138,15 @@ async function world() {
         shelf.set(id, Buffer.concat(pieces));
         return { location: `recordings/${id}.wav`, bytes: SOUND.length };
       },
+      async remove({ recordingId: id }: { recordingId: string }) {
+        shelf.delete(id);
+      },
     });
     const recordings = new RecordingsAtCarrier({
       store: kept,
       clock: hastyClock(),
       logger: silentLogger,
-      shelfOf: (id) => (id === ACCOUNT ? { encrypted: false, put: place.put } : undefined),
+      shelfOf: (id) => (id === ACCOUNT ? { encrypted: false, put: place.put, remove: place.remove } : undefined),
       newId: () => `rec_${++ids}`,
       carrierOf: (id) => (id === ACCOUNT ? reached : undefined),
       write,
@@ -352,7 +355,7 @@ test("a recording of a call that was erased meanwhile is deleted at the carrier 
   const { start, report, isDone, shelf, store } = await world();
   const process = start();
   await process.load();
-  await process.recordings.begin(process.live);
+  shelf.set(await process.recordings.begin(process.live), SOUND); // it came just then
   store.call = async () => undefined;
   await process.recordings.reported(process.account, report("RE1"));
   await until(isDone);

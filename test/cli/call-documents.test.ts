@@ -62,12 +62,12 @@ test("transcript of an unknown call fails, and an unknown format is misuse that 
 });
 
 test("recording saves the sound whole", async () => {
-  calls.recording = { recordingId: "rec_1", sound: sound("RIFF", "more") };
+  calls.recording = { sound: sound("RIFF", "more"), bytes: 8 };
   const file = join(dir, "call.wav");
   expect(await run("recording", "call_1", "--out", file)).toBe(0);
   expect(terminal.output).toEqual([`Saved 8 bytes in ${file}.`]);
   expect(await readFile(file, "latin1")).toBe("RIFFmore");
-  calls.recording = { recordingId: "rec_1", sound: sound("again") };
+  calls.recording = { sound: sound("again"), bytes: 5 };
   expect(await run("recording", "call_1", "--out", file, "--json")).toBe(0);
   expect(JSON.parse(terminal.output[1] as string)).toEqual({ file, bytes: 5 });
 });
@@ -75,8 +75,8 @@ test("recording saves the sound whole", async () => {
 test("recording leaves no file where there is no sound, or it breaks off", async () => {
   const file = join(dir, "call.wav");
   expect(await run("recording", "call_1", "--out", file)).toBe(1);
-  expect(terminal.errors.pop()).toMatch(/no such recording/);
-  calls.recording = { recordingId: "rec_1", sound: sound("RIFF", new Error("the disk is gone")) };
+  expect(terminal.errors.pop()).toMatch(/Nothing of this call/);
+  calls.recording = { sound: sound("RIFF", new Error("the disk is gone")), bytes: 8 };
   expect(await run("recording", "call_1", "--out", file)).toBe(1);
   expect(await readdir(dir)).toEqual(["api-token"]);
 });

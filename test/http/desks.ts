@@ -35,7 +35,6 @@ export class ScriptedCalls implements CallDesk {
   readonly said: [string, string][] = [];
   readonly keys: [string, string, object | undefined][] = [];
   readonly instructed: [string, string, object | undefined][] = [];
-  readonly wantedRecordings: (string | undefined)[] = [];
   transcript: readonly TranscriptEntry[] = [];
   recording: RecordingSound | undefined;
   /** How many readers follow right now. */
@@ -99,9 +98,8 @@ export class ScriptedCalls implements CallDesk {
     await this.call(callId);
     return exportTranscript({ ...newCall(), id: callId, transcript: this.transcript }, format);
   }
-  async recordingOf(callId: string, recordingId?: string) {
+  async recordingOf(callId: string) {
     await this.call(callId);
-    this.wantedRecordings.push(recordingId);
     return this.recording;
   }
   async calls(query?: CallQuery) {
