@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { ask } from "./cli/ask.ts";
 import { runCli } from "./cli/program.ts";
 
 // The first signal asks to stop, the second one insists.
@@ -16,6 +17,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   out: (text) => void process.stdout.write(`${text}\n`),
   err: (text) => void process.stderr.write(`${text}\n`),
+  ask: (question) => ask(question, stopping.signal),
   stop: stopping.signal,
 });
 clearInterval(waiting);

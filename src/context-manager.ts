@@ -3,7 +3,7 @@ import { dayOf } from "./calls/context/days.ts";
 import type { Filled } from "./calls/context/fill.ts";
 import { MemoryFiles } from "./calls/context/memory-files.ts";
 import { noteOf, provenance } from "./calls/context/note.ts";
-import { NoteFiles } from "./calls/context/note-file.ts";
+import { type DayNote, NoteFiles } from "./calls/context/note-file.ts";
 import { type ContextRequest, gatherSources } from "./calls/context/sources.ts";
 import { ContextThread } from "./calls/context/thread.ts";
 import type { FilesRequest } from "./calls/context/wanted.ts";
@@ -98,6 +98,19 @@ export class VoiceContextManager {
   writeNote({ call, workspaceDir, timeZone, personName, asked }: NoteRequest): Promise<string> {
     const day = dayOf(call.answeredAtMs ?? call.createdAtMs, timeZone);
     return this.#notes.append(workspaceDir, day, provenance(call.id), noteOf(call, timeZone, personName, asked));
+  }
+
+  /** The notes of calls in a workspace's daily files. @throws HostError they could not be read */
+  notes(workspaceDir: string): Promise<readonly DayNote[]> {
+    return this.#notes.list(workspaceDir);
+  }
+
+  /**
+   * Takes notes out of the daily files, which keep every byte of others. Durable when it resolves, with how many that
+   * were. @throws HostError a file could not be rewritten; trying again later is safe
+   */
+  removeNotes(workspaceDir: string, notes: readonly DayNote[]): Promise<number> {
+    return this.#notes.remove(workspaceDir, notes);
   }
 
   /**

@@ -33,6 +33,7 @@ import type { AccountBook } from "./plugin/accounts.ts";
 import { type Background, within } from "./plugin/background.ts";
 import { compose } from "./plugin/composition.ts";
 import { examine } from "./plugin/doctor.ts";
+import type { Keeping } from "./plugin/keeping.ts";
 import type { VoiceChannelOptions } from "./plugin/options.ts";
 import { soundOf } from "./plugin/records.ts";
 import type { Services } from "./plugin/services.ts";
@@ -68,6 +69,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   readonly #parts: CallParts;
   readonly #recovery: Recovery;
   readonly #services: Services;
+  readonly #keeping: Keeping;
   readonly #sessions: VoiceSessionManager;
   readonly #contexts: VoiceContextManager;
   /** Aborted when the channel stops; a channel that was stopped is not started again. */
@@ -95,7 +97,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#clock = clock;
     this.#stateDir = options.stateDir ?? join(homedir(), ".openclaw-voice");
     this.#store = options.store ?? createStore(settings.store, { stateDir: this.#stateDir, logger: host.logger });
-    const { accounts, sessions, contexts, services, parts, recovery, background } = compose({
+    const { accounts, sessions, contexts, services, keeping, parts, recovery, background } = compose({
       settings,
       host,
       clock,
@@ -109,6 +111,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#sessions = sessions;
     this.#contexts = contexts;
     this.#services = services;
+    this.#keeping = keeping;
     this.#parts = parts;
     this.#recovery = recovery;
     this.#background = background;
@@ -228,6 +231,8 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   }
 
   transcriptOf: CallDesk["transcriptOf"] = async (callId, as) => exportTranscript(await this.#stored(callId), as);
+  search: CallDesk["search"] = (query) => this.#store.search(query);
+  erase: CallDesk["erase"] = (order) => this.#keeping.erase(order);
   recordingOf: CallDesk["recordingOf"] = async (callId) => soundOf(await this.#stored(callId));
 
   /** Earlier calls with a number, newest first. @throws InvalidNumberError */
@@ -251,6 +256,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     if (!this.#config.settings.enabled) return;
     for (const [id, parsed] of this.#config.accounts) await this.#join(id, parsed);
     await this.#services.start();
+    this.#keeping.start();
   }
 
   async #join(accountId: string, parsed: ParsedAccount): Promise<void> {
@@ -303,7 +309,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#stopping.abort(new NotRunningError());
     // A call whose end takes longer stays open in the store and is closed by the next start.
     const leaving = this.#parts.calls.all().map((live) => this.#recovery.release(live, STOP_CONFIRM_MS));
-    await within(this.#clock, STOP_CALLS_MS, Promise.all([...leaving, this.#services.stop()]));
+    await within(this.#clock, STOP_CALLS_MS, Promise.all([...leaving, this.#services.stop(), this.#keeping.stop()]));
     await this.#opening?.catch(() => {}); // whoever started has been told
     await this.#listener?.close();
     this.#listener = undefined;

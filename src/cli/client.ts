@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { ErasureOrder, ErasureReceipt } from "../calls/erasure.ts";
 import type { CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
 import type { TranscriptFormat } from "../core/transcript-export.ts";
 import type { PlaceCallRequest, SentDigits, StatusReport } from "../http/doors.ts";
 import type { Problem } from "../http/problem.ts";
+import type { SearchPage } from "../stores/store.ts";
 
 /** The running channel said no, or there is none. `message` is one sentence with what to do. */
 export class CommandError extends Error {
@@ -40,6 +42,14 @@ export class ApiClient {
 
   calls(query: Readonly<Record<string, string>>): Promise<{ calls: CallSummary[]; next?: string }> {
     return this.#json("GET", `/calls?${new URLSearchParams(query)}`);
+  }
+
+  search(query: Readonly<Record<string, string>>): Promise<SearchPage> {
+    return this.#json("GET", `/calls/search?${new URLSearchParams(query)}`);
+  }
+
+  erase(order: ErasureOrder): Promise<ErasureReceipt> {
+    return this.#json("POST", "/erase", order);
   }
 
   placeCall(request: PlaceCallRequest): Promise<CallSummary> {

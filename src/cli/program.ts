@@ -7,7 +7,7 @@ import { CommandError } from "./client.ts";
 import { saveSound } from "./save-sound.ts";
 import type { ServeOptions } from "./serve.ts";
 import { openClient, type Where } from "./setup.ts";
-import { callLine, eventLine, statusLines, type Terminal } from "./terminal.ts";
+import { callLine, eventLine, receiptLines, searchLines, statusLines, type Terminal } from "./terminal.ts";
 
 /** It did what was asked. */
 const DONE = 0;
@@ -106,6 +106,36 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
       };
       const found = await (await openClient(options, terminal)).calls(query);
       show(options.json, found, found.calls.length > 0 ? found.calls.map(callLine) : ["There are no calls."]);
+    });
+  remote("search", "Find what was said on calls, the newest first.")
+    .argument("<words...>", "all of them in one turn, whatever their accents and capitals")
+    .option("--account <id>", "of one account")
+    .option("--caller <number>", "with one person", e164)
+    .option("--limit <count>", "at most so many", "20")
+    .action(async (words: string[], options: Common & { account?: string; caller?: string; limit: string }) => {
+      const { account, caller, limit } = options;
+      const query = {
+        q: words.join(" "),
+        limit,
+        ...(account !== undefined && { accountId: account }),
+        ...(caller !== undefined && { caller }),
+      };
+      const found = await (await openClient(options, terminal)).search(query);
+      show(options.json, found, searchLines(found));
+    });
+  remote("erase", "Erase everything that is kept of a person: calls, words, recordings, notes.")
+    .argument("<number>", "their number, like +15550001234", e164)
+    .option("--account <id>", "only what one account knows of them")
+    .option("--yes", "do not ask")
+    .action(async (number: string, options: Common & { account?: string; yes?: boolean }) => {
+      const question = `Erase everything that is kept of ${number}? This cannot be undone. Type yes: `;
+      if (!options.yes && (await terminal.ask(question)).trim().toLowerCase() !== "yes") {
+        terminal.err("Nothing was erased. With --yes it is done without a question.");
+        return fail(FAILED);
+      }
+      const order = { number, ...(options.account !== undefined && { accountId: options.account }) };
+      const receipt = await (await openClient(options, terminal)).erase(order);
+      show(options.json, receipt, receiptLines(receipt));
     });
   remote("say", "Say a sentence on a live call, word for word.")
     .argument("<callId>")

@@ -1,6 +1,8 @@
+import type { ErasureReceipt } from "../calls/erasure.ts";
 import type { CallSummary } from "../core/call.ts";
 import type { CallEvent } from "../core/events.ts";
 import type { Finding, StatusReport } from "../http/doors.ts";
+import type { SearchPage } from "../stores/store.ts";
 
 /** What a command may touch of the world. */
 export interface Terminal {
@@ -9,6 +11,8 @@ export interface Terminal {
   out(line: string): void;
   /** Writes a line about the command itself. */
   err(line: string): void;
+  /** Asks the person at the terminal; empty when nobody is there to answer. */
+  ask(question: string): Promise<string>;
   /** Aborted when the person at the terminal, or the system, wants the command to end. */
   readonly stop: AbortSignal;
 }
@@ -44,6 +48,33 @@ export function findingLine({
 }: Omit<Finding, "accountId"> & Partial<Pick<Finding, "accountId">>): string {
   const where = accountId === undefined ? check : `${accountId}: ${check}`;
   return `${level === "ok" ? "ok     " : level === "warning" ? "warning" : "error  "}  ${where}: ${message}${remedy ? ` ${remedy}` : ""}`;
+}
+
+/** What was found, a turn a line. */
+export function searchLines({ hits, next, notYetSearched }: SearchPage): string[] {
+  const more = next === undefined ? [] : ["There is more. Say how much with --limit."];
+  const missing =
+    notYetSearched === undefined ? [] : [`${notYetSearched} older calls are still being read. Ask again.`];
+  if (hits.length === 0) return ["No turn holds these words.", ...missing];
+  const lines = hits.map(({ callId, speaker, atMs, snippet }) => {
+    const at = new Date(atMs).toISOString().slice(0, 19).replace("T", " ");
+    return `${at}  ${callId}  ${speaker}: ${snippet}`;
+  });
+  return [...lines, ...more, ...missing];
+}
+
+/** What an erasure did, and what is left to be done by others. */
+export function receiptLines({ number, callIds, removed, outside }: ErasureReceipt): string[] {
+  const { calls, ...others } = removed;
+  const counts = Object.entries(others)
+    .filter(([, count]) => count > 0)
+    .map(([what, count]) => `${what.replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)}: ${count}`);
+  return [
+    `Nothing of ${number} is kept any more. Calls: ${[calls, ...counts].join(", ")}.`,
+    ...callIds.map((callId) => `  ${callId}`),
+    "Outside our hands:",
+    ...outside.map(({ kind, where }) => `  ${kind}: ${where}`),
+  ];
 }
 
 /** What happened on a call, on one line; the time counts from the call's first event. */

@@ -34,6 +34,14 @@ const listSchema = z.strictObject({
   after: name.optional(),
 });
 const transcriptSchema = z.strictObject({ format: z.enum(TRANSCRIPT_FORMATS).default("json") });
+const searchSchema = z.strictObject({
+  q: words,
+  accountId: name.optional(),
+  caller: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(100).optional(),
+  after: name.optional(),
+});
+const eraseSchema = z.strictObject({ number: z.string(), accountId: name.optional() });
 const sessionsSchema = z.strictObject({ limit: limit.default(50) });
 
 /**
@@ -51,6 +59,14 @@ export function apiRoutes({ apiToken, calls, sessions, metrics, clock, logger, c
     const found = await calls.calls(
       defined({ ...query, caller: caller === undefined ? undefined : requireE164(caller, "caller") }),
     );
+    return context.json(found);
+  });
+  api.get("/calls/search", async (context) => {
+    const { q: text, caller, ...query } = read(searchSchema, context.req.query());
+    const found = await calls.search({
+      ...defined({ ...query, caller: caller === undefined ? undefined : requireE164(caller, "caller") }),
+      text,
+    });
     return context.json(found);
   });
   api.get("/calls/:id", async (context) => context.json(await calls.call(context.req.param("id"))));
@@ -125,6 +141,11 @@ export function apiRoutes({ apiToken, calls, sessions, metrics, clock, logger, c
       context.body(await metrics.text(), 200, { "content-type": metrics.contentType }),
     );
   }
+  api.post("/erase", async (context) => {
+    const { number, ...order } = read(eraseSchema, await readJson(context.req.raw));
+    return context.json(await calls.erase({ ...defined(order), number: requireE164(number, "number") }));
+  });
+
   api.get("/openclaw/sessions", async (context) => {
     const query = read(sessionsSchema, context.req.query());
     return context.json({ sessions: await sessions(query.limit) });

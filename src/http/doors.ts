@@ -1,10 +1,11 @@
+import type { ErasureOrder, ErasureReceipt } from "../calls/erasure.ts";
 import type { HealthReport } from "../calls/health/report.ts";
 import type { CarrierReply, MediaSocket, RawRequest } from "../carriers/carrier.ts";
 import type { Call, CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
 import type { TranscriptDocument, TranscriptFormat } from "../core/transcript-export.ts";
 import type { HostFinding } from "../hosts/host.ts";
-import type { CallQuery } from "../stores/store.ts";
+import type { CallQuery, SearchPage, SearchQuery } from "../stores/store.ts";
 
 /** An outbound call that somebody asks for. */
 export interface PlaceCallRequest {
@@ -110,6 +111,14 @@ export interface CallDesk {
   /** The sound of a call, as far as it was kept; `undefined` when nothing of it is there. @throws CallNotFoundError */
   recordingOf(callId: string): Promise<RecordingSound | undefined>;
   calls(query?: CallQuery): Promise<{ calls: readonly CallSummary[]; next?: string }>;
+  /** Finds turns of calls, past and present, by their words. @throws InvalidRequestError */
+  search(query: SearchQuery): Promise<SearchPage>;
+  /**
+   * Erases everything that is kept of a person. Resolves when nothing is left, with what is outside our hands.
+   * @throws NotAllowedError a call with the number is not over and done with; nothing was erased
+   * @throws StoreError @throws HostError what is left is erased by asking again, or after the next start
+   */
+  erase(order: ErasureOrder): Promise<ErasureReceipt>;
   /** Past and present journal of a call, each entry once it is durable; ends with the call or the signal. @throws CallNotFoundError */
   follow(callId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<JournalEntry>;
 }

@@ -20,6 +20,7 @@ import { VoiceSessionManager } from "../session-manager.ts";
 import type { Store } from "../stores/store.ts";
 import { AccountBook } from "./accounts.ts";
 import { Background } from "./background.ts";
+import { Keeping } from "./keeping.ts";
 import { Services } from "./services.ts";
 
 export interface CompositionParts {
@@ -42,6 +43,7 @@ export interface Composition {
   readonly sessions: VoiceSessionManager;
   readonly contexts: VoiceContextManager;
   readonly services: Services;
+  readonly keeping: Keeping;
   readonly parts: CallParts;
   readonly recovery: Recovery;
   readonly background: Background;
@@ -75,6 +77,15 @@ export function compose({ settings, host, clock, store, tools, emit, place, stop
     onMediaLost: (live) => recovery.mediaLost(live),
   });
   const services = new Services({ host, clock, emit, calls, store, sessions, accounts, place });
+  const keeping = new Keeping({
+    host,
+    clock,
+    store,
+    accounts,
+    notes: { notes: (dir) => contexts.notes(dir), removeNotes: (dir, notes) => contexts.removeNotes(dir, notes) },
+    isBusy: (callId) => feed.isOpen(callId),
+    isIdle: () => calls.size === 0,
+  });
   const handler = new VoiceCallHandler({
     ...services,
     tools,
@@ -105,5 +116,5 @@ export function compose({ settings, host, clock, store, tools, emit, place, stop
     converse: (account, journal, live) => handler.converse(account, journal, live),
   };
   const recovery = new Recovery({ ...parts, onEnded: ended, finish });
-  return { accounts, sessions, contexts, services, parts, recovery, background };
+  return { accounts, sessions, contexts, services, keeping, parts, recovery, background };
 }

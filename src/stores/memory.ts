@@ -15,7 +15,7 @@ import {
   writeEvent,
   writeValue,
 } from "./folded.ts";
-import { mentionFinder } from "./mentions.ts";
+import { blotted, mentionFinder } from "./mentions.ts";
 import { matches, newestFirst, pageQuery, writeCursor } from "./page.ts";
 import { hitOf, hitQuery, inHitOrder, writePlace } from "./search-page.ts";
 import type { Claim, Store } from "./store.ts";
@@ -168,11 +168,7 @@ export function memoryStore(): Store {
       for (const journal of due) {
         const events = journal.bodies.map((body) => withoutWords(readEvent(body)));
         const bodies = [...events, { type: "data.removed", atMs, what: "words" } as const].map(writeEvent);
-        journal.bodies.splice(0, Number.POSITIVE_INFINITY, ...bodies);
-        journal.folded = bodies.reduce(
-          (folded, body) => foldNext(folded, folded.lastSeq + 1, readEvent(body)),
-          NOTHING,
-        );
+        rewrite(journal, bodies);
       }
       return due.length;
     },
@@ -197,6 +193,19 @@ export function memoryStore(): Store {
           .filter(([key, { answer }]) => isMentioned(JSON.stringify(key)) || isMentioned(JSON.stringify(answer ?? "")))
           .map(([key]) => key),
       };
+    },
+    async blot(number, accountId) {
+      requireOpen();
+      const isMentioned = mentionFinder([number]);
+      let changed = 0;
+      for (const journal of journals.values()) {
+        const { bodies, folded } = journal;
+        if (accountId !== undefined && folded.call.accountId !== accountId) continue;
+        changed += bodies.filter(isMentioned).length;
+        const blot = (body: string) => writeEvent(blotted(readEvent(body), number));
+        if (bodies.some(isMentioned)) rewrite(journal, bodies.map(blot));
+      }
+      return changed;
     },
     async unclaim(keys) {
       requireOpen();
@@ -230,4 +239,9 @@ function copy(call: Call): Call {
 
 function mayRedact(call: Call): boolean {
   return isFinished(call) && !call.removed.includes("words");
+}
+
+function rewrite(journal: Journal, bodies: readonly string[]): void {
+  journal.bodies.splice(0, Number.POSITIVE_INFINITY, ...bodies);
+  journal.folded = bodies.reduce((folded, body) => foldNext(folded, folded.lastSeq + 1, readEvent(body)), NOTHING);
 }

@@ -9,6 +9,14 @@ export function mentionFinder(names: readonly string[]): (text: string) => boole
   return (text) => any.test(text);
 }
 
+/** A value that JSON holds, with `…` for a number wherever a text in it mentions it. */
+export function blotted<Value>(value: Value, number: string): Value {
+  if (typeof value === "string") return value.replace(new RegExp(`\\+?${patternOf(number)}`, "g"), "…") as Value;
+  if (Array.isArray(value)) return value.map((one) => blotted(one, number)) as Value;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, blotted(one, number)])) as Value;
+}
+
 // --- Internal helpers ---
 
 function patternOf(name: string): string {

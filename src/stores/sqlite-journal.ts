@@ -60,6 +60,7 @@ export class SqliteJournal {
       redact: (order) => keeping.redact(order),
       remove: (order) => keeping.remove(order),
       mentions: (order) => keeping.mentions(order),
+      blot: (order) => keeping.blot(order),
       unclaim: (order) => keeping.unclaim(order),
       compact: () => keeping.compact(),
       damage: () => damage.report(),
@@ -210,7 +211,17 @@ export class SqliteJournal {
   }
 }
 
-const WRITES: readonly Verb[] = ["append", "claim", "settle", "keep", "redact", "remove", "unclaim", "dropDamage"];
+const WRITES: readonly Verb[] = [
+  "append",
+  "claim",
+  "settle",
+  "keep",
+  "redact",
+  "remove",
+  "blot",
+  "unclaim",
+  "dropDamage",
+];
 
 function isWrite({ verb }: Request): boolean {
   return WRITES.includes(verb);

@@ -4,7 +4,7 @@ import { EVENT_VERSION } from "../core/event-versions.ts";
 import type { CallEvent } from "../core/events.ts";
 import { withoutWords } from "../core/redaction.ts";
 import { bitOf, isFinished, readEvent, writeEvent } from "./folded.ts";
-import { mentionFinder } from "./mentions.ts";
+import { blotted, mentionFinder } from "./mentions.ts";
 import type { SqliteCalls } from "./sqlite-calls.ts";
 import type { SqliteDamage } from "./sqlite-damage.ts";
 import type { Verbs } from "./sqlite-protocol.ts";
@@ -14,6 +14,13 @@ export interface SqliteKeepingParts {
   readonly calls: SqliteCalls;
   readonly search: SqliteSearch;
   readonly damage: SqliteDamage;
+}
+
+interface EntryRow {
+  readonly call_id: string;
+  readonly seq: number;
+  readonly body: unknown;
+  readonly version: number;
 }
 
 /** What is not kept for ever, in one SQLite file. Writing happens inside the caller's transaction. */
@@ -34,7 +41,7 @@ export class SqliteKeeping {
         AND last_seq >= 0
       ORDER BY created_at_ms, id LIMIT ?
     `);
-    this.#entries = database.prepare("SELECT seq, body, version FROM journal WHERE call_id = ? ORDER BY seq");
+    this.#entries = database.prepare("SELECT call_id, seq, body, version FROM journal WHERE call_id = ? ORDER BY seq");
     this.#rewrite = database.prepare(
       `UPDATE journal SET body = ?, version = ${EVENT_VERSION} WHERE call_id = ? AND seq = ?`,
     );
@@ -78,6 +85,23 @@ export class SqliteKeeping {
     };
   }
 
+  blot({ number, accountId }: Verbs["blot"]["order"]): number {
+    const isMentioned = mentionFinder([number]);
+    const of = accountId === undefined ? "" : "AND call_id IN (SELECT id FROM calls WHERE account_id = ?)";
+    const rows = this.#database
+      .prepare(`SELECT call_id, seq, body, version FROM journal WHERE instr(body, ?) > 0 ${of}`)
+      .all(number.replace("+", ""), ...(accountId === undefined ? [] : [accountId])) as unknown as EntryRow[];
+    const named = rows.filter(({ body }) => isMentioned(String(body)));
+    for (const { call_id, seq, body, version } of named)
+      this.#rewrite.run(
+        rewritten(body, version, (event) => blotted(event, number)),
+        call_id,
+        seq,
+      );
+    for (const callId of new Set(named.map(({ call_id }) => call_id))) this.#renew(callId);
+    return named.length;
+  }
+
   unclaim({ keys }: Verbs["unclaim"]["order"]): undefined {
     for (const key of keys) this.#unclaim.run(JSON.stringify(key));
   }
@@ -92,11 +116,19 @@ export class SqliteKeeping {
     if (busy !== 0) throw new Error("somebody else reads the file");
   }
 
+  /** Folds a call whose journal was rewritten, and has it found by the words that it has now. */
+  #renew(callId: string): void {
+    const { calls, search } = this.#parts;
+    calls.renew(callId);
+    search.drop(callId);
+    for (const entry of calls.find(callId)?.transcript ?? []) search.put(callId, entry);
+  }
+
   #redact(callId: string, atMs: number): void {
     const { calls, search, damage } = this.#parts;
-    const rows = this.#entries.all(callId) as { seq: number; body: unknown; version: number }[];
+    const rows = this.#entries.all(callId) as unknown as EntryRow[];
     for (const { seq, body, version } of rows) {
-      const bare = bareBody(body, version);
+      const bare = rewritten(body, version, withoutWords);
       if (bare !== body) this.#rewrite.run(bare, callId, seq);
     }
     search.drop(callId);
@@ -113,11 +145,11 @@ function mayRedact(call: Call | undefined): boolean {
   return call !== undefined && isFinished(call) && !call.removed.includes("words");
 }
 
-/** A stored event without words; nothing is left of one that cannot be read. */
-function bareBody(body: unknown, version: number): string {
+/** A stored event as `change` makes it; nothing is left of one that cannot be read. */
+function rewritten(body: unknown, version: number, change: (event: CallEvent) => CallEvent): string {
   try {
-    return body === "" ? "" : writeEvent(withoutWords(readEvent(body, version)));
+    return body === "" ? "" : writeEvent(change(readEvent(body, version)));
   } catch {
-    return ""; // torn: what stands in it may be words
+    return ""; // torn: what is to go may stand in it
   }
 }

@@ -39,6 +39,7 @@ export interface Verbs {
       readonly claims: readonly string[];
     };
   };
+  blot: { order: { readonly number: string; readonly accountId?: string }; result: number };
   unclaim: { order: { readonly keys: readonly string[] }; result: undefined };
   /** Shares no commit with anything. */
   compact: { order: Readonly<Record<string, never>>; result: undefined };

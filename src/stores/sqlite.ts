@@ -166,6 +166,9 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
       const { documents, claims } = await ask("mentions", { texts });
       return { claims, documents: documents.map(({ kind, ...row }) => ({ kind, ...documentOf(row) })) };
     },
+    async blot(number, accountId) {
+      return ask("blot", { number, ...(accountId !== undefined && { accountId }) });
+    },
     async unclaim(keys) {
       await ask("unclaim", { keys });
     },
@@ -220,6 +223,7 @@ const WORDS: Readonly<Record<Verb, string>> = {
   redact: "take the words out of calls",
   remove: "remove calls",
   mentions: "look for mentions",
+  blot: "make a number unreadable",
   unclaim: "forget claims",
   compact: "be compacted",
   damage: "list what is damaged",

@@ -157,6 +157,11 @@ export interface Store {
    * not where they are part of a longer one.
    */
   mentions(texts: readonly string[]): Promise<Mentions>;
+  /**
+   * Makes a number unreadable wherever journals mention it, of one account or of all. Resolves with how many entries
+   * it changed.
+   */
+  blot(number: string, accountId?: string): Promise<number>;
   /** Forgets claims. */
   unclaim(keys: readonly string[]): Promise<void>;
   /**

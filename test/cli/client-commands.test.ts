@@ -10,7 +10,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { LimitReachedError } from "../../src/core/errors.ts";
 import { type Listener, openListener } from "../../src/http/listener.ts";
 import { apiToken } from "../../src/http/token.ts";
-import { LinesLogger, PUBLIC_URL, ScriptedCalls, ScriptedWebhooks, summary } from "../http/desks.ts";
+import { LinesLogger, PUBLIC_URL, receipt, ScriptedCalls, ScriptedWebhooks, summary } from "../http/desks.ts";
 import { CapturedTerminal } from "./terminal.ts";
 
 let dir: string;
@@ -69,6 +69,44 @@ describe("talking to a channel that runs", () => {
     expect(calls.queries).toEqual([{ only: "open", caller: "+15550001111", limit: 3, accountId: "a" }]);
     expect(terminal.output).toHaveLength(1);
     expect(terminal.output[0]).toMatch(/call_1 {2}from/);
+  });
+
+  test("search finds words, however they are given, and shows a turn a line", async () => {
+    calls.found = {
+      hits: [{ callId: "call_1", entryId: "i", speaker: "caller", atMs: 0, snippet: "the blue café" }],
+      next: "more",
+      notYetSearched: 7,
+    };
+    expect(await run("search", "blue", "café", "--account", "a", "--caller", "+15550001111", "--limit", "5")).toBe(0);
+    expect(calls.searches).toEqual([{ text: "blue café", accountId: "a", caller: "+15550001111", limit: 5 }]);
+    expect(terminal.output).toEqual([
+      "1970-01-01 00:00:00  call_1  caller: the blue café",
+      "There is more. Say how much with --limit.",
+      "7 older calls are still being read. Ask again.",
+    ]);
+    calls.found = { hits: [] };
+    expect(await run("search", "nothing", "--json")).toBe(0);
+    expect(JSON.parse(terminal.output.at(-1) ?? "")).toEqual({ hits: [] });
+  });
+
+  test("erase asks first, does nothing without a yes, and prints the receipt", async () => {
+    expect(await run("erase", "+15550001111")).toBe(1);
+    expect([calls.erased, terminal.output]).toEqual([[], []]);
+    expect(terminal.questions).toEqual([
+      "Erase everything that is kept of +15550001111? This cannot be undone. Type yes: ",
+    ]);
+    terminal.answer = "yes";
+    expect(await run("erase", "+1 555 000 1111", "--account", "a")).toBe(0);
+    expect(calls.erased).toEqual([{ number: "+15550001111", accountId: "a" }]);
+    expect(terminal.output).toEqual([
+      "Nothing of +15550001111 is kept any more. Calls: 1, journal entries: 9, recordings: 1, notes: 1, documents: 2.",
+      "  call_1",
+      "Outside our hands:",
+      "  session: agent:main:voice",
+    ]);
+    expect(await run("erase", "+15550001111", "--yes", "--json")).toBe(0);
+    expect(JSON.parse(terminal.output.at(-1) ?? "")).toEqual(receipt({ number: "+15550001111" }));
+    expect(terminal.questions).toHaveLength(2);
   });
 
   test("end succeeds only once the carrier has confirmed", async () => {

@@ -6,6 +6,9 @@ export class CapturedTerminal implements Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly output: string[] = [];
   readonly errors: string[] = [];
+  readonly questions: string[] = [];
+  /** What the person says to every question. */
+  answer = "";
   readonly stopping = new AbortController();
   readonly #news = new EventEmitter();
 
@@ -21,6 +24,10 @@ export class CapturedTerminal implements Terminal {
   }
   err(line: string): void {
     this.errors.push(line);
+  }
+  async ask(question: string): Promise<string> {
+    this.questions.push(question);
+    return this.answer;
   }
   /** Resolves with the next line of results. */
   async next(): Promise<unknown> {

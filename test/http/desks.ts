@@ -1,4 +1,5 @@
 import { EventEmitter, once } from "node:events";
+import type { ErasureOrder, ErasureReceipt } from "../../src/calls/erasure.ts";
 import type { CarrierReply, MediaSocket, RawRequest } from "../../src/carriers/carrier.ts";
 import { type CallSummary, newCall, summarise } from "../../src/core/call.ts";
 import { CallNotFoundError, InvalidSignatureError } from "../../src/core/errors.ts";
@@ -7,7 +8,7 @@ import type { TranscriptEntry } from "../../src/core/transcript.ts";
 import { exportTranscript, type TranscriptFormat } from "../../src/core/transcript-export.ts";
 import type { Logger } from "../../src/hosts/host.ts";
 import type { CallDesk, PlaceCallRequest, RecordingSound, StatusReport, WebhookDesk } from "../../src/http/doors.ts";
-import type { CallQuery } from "../../src/stores/store.ts";
+import type { CallQuery, SearchPage, SearchQuery } from "../../src/stores/store.ts";
 
 export const TOKEN = "test-token-0123456789-0123456789-0123456789";
 export const PUBLIC_URL = "https://voice.example.com";
@@ -28,10 +29,33 @@ const SETTINGS: StatusReport["settings"] = [
   { level: "ok", check: "tools", accountId: "default", message: "Tools of its settings: 0." },
 ];
 
+/** What an erasure of one call came to. */
+export const receipt = (order: ErasureOrder): ErasureReceipt => ({
+  ...order,
+  erasedAtMs: 5,
+  callIds: ["call_1"],
+  removed: {
+    calls: 1,
+    journalEntries: 9,
+    recordings: 1,
+    flightRecords: 0,
+    notes: 1,
+    documents: 2,
+    claims: 0,
+    mentions: 0,
+    damaged: 0,
+  },
+  outside: [{ kind: "session", where: "agent:main:voice" }],
+});
+
 /** A desk that does what a test scripts and writes down what it was asked. */
 export class ScriptedCalls implements CallDesk {
   readonly placed: PlaceCallRequest[] = [];
   readonly queries: (CallQuery | undefined)[] = [];
+  readonly searches: SearchQuery[] = [];
+  /** What every search finds. */
+  found: SearchPage = { hits: [] };
+  readonly erased: ErasureOrder[] = [];
   readonly said: [string, string][] = [];
   readonly keys: [string, string, object | undefined][] = [];
   readonly instructed: [string, string, object | undefined][] = [];
@@ -106,6 +130,16 @@ export class ScriptedCalls implements CallDesk {
     this.#maybeFail();
     this.queries.push(query);
     return { calls: [summary()], next: "2" };
+  }
+  async search(query: SearchQuery) {
+    this.#maybeFail();
+    this.searches.push(query);
+    return this.found;
+  }
+  async erase(order: ErasureOrder): Promise<ErasureReceipt> {
+    this.#maybeFail();
+    this.erased.push(order);
+    return receipt(order);
   }
   async *follow(_callId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<JournalEntry> {
     this.followers++;
