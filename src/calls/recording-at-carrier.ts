@@ -9,10 +9,11 @@ import {
   StoreError,
 } from "../core/errors.ts";
 import type { Logger } from "../hosts/host.ts";
-import type { Store, StoredDocument } from "../stores/store.ts";
+import type { Store } from "../stores/store.ts";
 import type { Account } from "./account.ts";
 import type { Unstamped } from "./journal.ts";
 import type { LiveCall } from "./live-calls.ts";
+import { CarrierBook, type Held, type Outcome } from "./recording/carrier-book.ts";
 
 /** Where recordings stay once they are whole. */
 export interface RecordingShelf {
@@ -49,27 +50,8 @@ export interface RecordingsAtCarrierParts {
 /** The carrier's message about a recording. */
 export type RecordingReport = Extract<CarrierEvent, { type: "recording.reported" }>;
 
-/** Kind of the documents that say which recordings are still at a carrier. */
-const KIND = "recording-at-carrier";
 /** Waits between looks at a recording and between attempts; the last one is kept to. */
 const LOOK_AFTER_MS = [1_000, 5_000, 30_000, 120_000, 600_000];
-
-/** A recording that the carrier makes or still has. It goes when the carrier has nothing of it any more. */
-interface Held {
-  readonly callId: string;
-  readonly accountId: string;
-  readonly legId: string;
-  /** The carrier's id, once it is known. */
-  readonly carrierId?: string;
-  /** What became of it, once that is known. */
-  readonly outcome?: Outcome;
-}
-
-interface Outcome {
-  readonly state: "ready" | "absent" | "failed" | "gone";
-  readonly durationMs: number;
-  readonly carrierStatus: string;
-}
 
 /**
  * Recordings that the carrier makes for us. Each is begun after consent; when it is whole its sound comes to our own
@@ -78,6 +60,7 @@ interface Outcome {
  */
 export class RecordingsAtCarrier {
   readonly #parts: RecordingsAtCarrierParts;
+  readonly #book: CarrierBook;
   readonly #beginning = new Map<string, Promise<string>>();
   readonly #tending = new Map<string, Promise<void>>();
   /** Wakes whoever waits to look at a recording again. */
@@ -85,6 +68,7 @@ export class RecordingsAtCarrier {
 
   constructor(parts: RecordingsAtCarrierParts) {
     this.#parts = parts;
+    this.#book = new CarrierBook(parts.store);
   }
 
   /**
@@ -132,7 +116,7 @@ export class RecordingsAtCarrier {
     const outcome = asOutcome(recording);
     if (!outcome) return;
     const { logger } = this.#parts;
-    const known = await this.#change(recordingId, (held) => {
+    const known = await this.#book.change(recordingId, (held) => {
       if (held.accountId !== account.id || held.legId !== legId) return held;
       return { ...held, carrierId: recording.id, outcome };
     });
@@ -151,8 +135,8 @@ export class RecordingsAtCarrier {
 
   /** Takes up what an earlier process left of an account. @throws StoreError */
   async takeUp(accountId: string): Promise<void> {
-    for (const { key, value } of await this.#parts.store.documents<Held>(KIND)) {
-      if (value.accountId === accountId && !this.#beginning.has(value.callId)) void this.#tend(key);
+    for (const { id, held } of await this.#book.all()) {
+      if (held.accountId === accountId && !this.#beginning.has(held.callId)) void this.#tend(id);
     }
   }
 
@@ -162,7 +146,7 @@ export class RecordingsAtCarrier {
   }
 
   async #begin({ id: callId, legId, account, journal }: Pick<LiveCall, "id" | "legId" | "account" | "journal">) {
-    const { store, shelfOf, newId, write } = this.#parts;
+    const { shelfOf, newId, write } = this.#parts;
     const { carrier } = account;
     const shelf = shelfOf(account.id);
     if (!shelf) throw new NotAllowedError("There is no place for recordings of the call's account.");
@@ -173,7 +157,7 @@ export class RecordingsAtCarrier {
     if (running) return running.id;
     const recordingId = newId();
     const held: Held = { callId, accountId: account.id, legId };
-    await store.keep(KIND, recordingId, held, 0);
+    await this.#book.add(recordingId, held);
     try {
       await write(callId, { type: "recording.started", recordingId, by: "carrier", encrypted: shelf.encrypted });
     } catch (error) {
@@ -201,7 +185,7 @@ export class RecordingsAtCarrier {
     const known = call?.recordings.find(({ id, by }) => id === recordingId && by === "carrier");
     if (!call || call.accountId !== account.id || !known || isKept(known)) return false;
     const held: Held = { callId: call.id, accountId: account.id, legId, carrierId: recording.id, outcome };
-    await store.keep(KIND, recordingId, held, 0);
+    await this.#book.add(recordingId, held);
     return true;
   }
 
@@ -246,7 +230,7 @@ export class RecordingsAtCarrier {
   /** One look and what follows from it. Resolves with whether nothing is left to do by itself. */
   async #advance(recordingId: string): Promise<boolean> {
     const { store, carrierOf, shelfOf } = this.#parts;
-    const held = (await this.#held(recordingId))?.value;
+    const held = await this.#book.get(recordingId);
     if (!held) return true;
     const carrier = carrierOf(held.accountId);
     const shelf = shelfOf(held.accountId);
@@ -289,7 +273,7 @@ export class RecordingsAtCarrier {
       await carrier.stopRecording({ legId, id: known }, signal);
     }
     const outcome = asOutcome(found);
-    if (outcome) await this.#change(recordingId, (latest) => ({ ...latest, outcome }));
+    if (outcome) await this.#book.change(recordingId, (latest) => ({ ...latest, outcome }));
     return outcome;
   }
 
@@ -304,21 +288,21 @@ export class RecordingsAtCarrier {
     } catch (error) {
       const outcome: Outcome = { state: "failed", durationMs: 0, carrierStatus: String(error) };
       if (!(error instanceof CarrierUnreachableError)) {
-        await this.#change(recordingId, (held) => ({ ...held, outcome }));
+        await this.#book.change(recordingId, (held) => ({ ...held, outcome }));
       }
       throw error;
     }
-    await this.#change(recordingId, (held) => ({ ...held, carrierId }));
+    await this.#book.change(recordingId, (held) => ({ ...held, carrierId }));
   }
 
   /** The carrier's id of a recording whose order was not answered; `undefined` when it was not carried out. */
   async #adopt(carrier: Carrier, recordingId: string, { legId }: Held): Promise<string | undefined> {
-    const { store, signal } = this.#parts;
+    const { signal } = this.#parts;
     const found = await carrier.findRecordings(legId, signal);
-    const others = (await store.documents<Held>(KIND)).filter(({ key }) => key !== recordingId);
-    const taken = new Set(others.map(({ value }) => value.carrierId));
+    const others = (await this.#book.all()).filter((other) => other.id !== recordingId);
+    const taken = new Set(others.map((other) => other.held.carrierId));
     const own = found.find(({ id }) => !taken.has(id));
-    if (own) await this.#change(recordingId, (held) => ({ ...held, carrierId: own.id }));
+    if (own) await this.#book.change(recordingId, (held) => ({ ...held, carrierId: own.id }));
     return own?.id;
   }
 
@@ -333,7 +317,7 @@ export class RecordingsAtCarrier {
     const { write, signal } = this.#parts;
     const { callId, legId } = held;
     const { durationMs } = outcome;
-    const id = held.carrierId ?? (await this.#held(recordingId))?.value.carrierId;
+    const id = held.carrierId ?? (await this.#book.get(recordingId))?.carrierId;
     const stopped: Unstamped[] = isStopped(recording) ? [] : [{ type: "recording.stopped", recordingId, durationMs }];
     if (outcome.state !== "ready" || id === undefined) {
       if (recording.state === "failed") return;
@@ -354,34 +338,20 @@ export class RecordingsAtCarrier {
 
   /** Has the carrier forget a recording, and forgets that it had it. */
   async #release(carrier: Carrier, recordingId: string, held: Held): Promise<void> {
-    const { store, signal } = this.#parts;
-    const latest = await this.#held(recordingId);
-    const id = latest?.value.carrierId ?? held.carrierId;
+    const { signal } = this.#parts;
+    const latest = await this.#book.get(recordingId);
+    const id = latest?.carrierId ?? held.carrierId;
     if (id !== undefined) {
       if (!held.outcome) await carrier.stopRecording({ legId: held.legId, id }, signal); // one that runs cannot be deleted
       await carrier.deleteRecording({ legId: held.legId, id }, signal);
     }
-    if (latest) await store.keep(KIND, recordingId, undefined, latest.version);
+    await this.#book.drop(recordingId);
   }
 
   async #ref(recordingId: string): Promise<RecordingRef> {
-    const held = (await this.#held(recordingId))?.value;
+    const held = await this.#book.get(recordingId);
     if (held?.carrierId !== undefined) return { legId: held.legId, id: held.carrierId };
     throw new CarrierUnreachableError("The carrier has not said whether it records the call.");
-  }
-
-  #held(recordingId: string): Promise<StoredDocument<Held> | undefined> {
-    return this.#parts.store.document<Held>(KIND, recordingId);
-  }
-
-  /** Changes what is held, whoever else does at the same time; resolves with whether it is held. */
-  async #change(recordingId: string, update: (held: Held) => Held): Promise<boolean> {
-    for (;;) {
-      const held = await this.#held(recordingId);
-      if (!held) return false;
-      const value = update(held.value);
-      if (value === held.value || (await this.#parts.store.keep(KIND, recordingId, value, held.version))) return true;
-    }
   }
 }
 
