@@ -8,6 +8,8 @@ import { StoreError } from "../core/errors.ts";
 import { AFTERWARDS, type CallEvent } from "../core/events.ts";
 import type { CallQuery, Store } from "../stores/store.ts";
 import { journals } from "./journals.ts";
+import { created, ended } from "./store-events.ts";
+import { storeKeepingConformance } from "./store-keeping-conformance.ts";
 
 /**
  * Everything the `Store` contract says, as tests. Call it inside a `describe` of vitest; fast-check must be installed.
@@ -303,6 +305,8 @@ export function storeConformance(make: (dir: string) => Store): void {
     });
   });
 
+  storeKeepingConformance(() => store, freshId);
+
   describe("lifetime", () => {
     test("stopping waits for what was asked before, and may be done twice", async () => {
       const pending = Promise.all(Array.from({ length: 50 }, (_, index) => store.append("call_a", [dtmf(`${index}`)])));
@@ -322,6 +326,16 @@ export function storeConformance(make: (dir: string) => Store): void {
           idle.calls(),
           idle.claim("SM1", 0, 1),
           idle.settle("SM1", "done"),
+          idle.search({ text: "word" }),
+          idle.outdated({ accountId: "default", beforeMs: 1, limit: 1 }),
+          idle.redact(["call_a"], 1),
+          idle.remove(["call_a"]),
+          idle.mentions(["call_a"]),
+          idle.blot("+15550001111"),
+          idle.unclaim(["SM1"]),
+          idle.compact(),
+          idle.damage(),
+          idle.dropDamage(),
         ]);
         for (const answer of answers) {
           expect(answer.status).toBe("rejected");
@@ -336,19 +350,8 @@ export function storeConformance(make: (dir: string) => Store): void {
 
 // --- Internal helpers ---
 
-const created = (callId: string): Extract<CallEvent, { type: "call.created" }> => ({
-  type: "call.created",
-  atMs: 1,
-  callId,
-  accountId: "default",
-  direction: "inbound",
-  from: "+15550005678",
-  to: "+15550001234",
-  transport: "media-stream",
-});
 const at = (type: "leg.ringing" | "leg.dialling"): CallEvent => ({ type, atMs: 2 });
 const dtmf = (digit: string): CallEvent => ({ type: "dtmf.received", atMs: 3, digit });
-const ended: CallEvent = { type: "call.ended", atMs: 8, reason: "caller_hangup", longestSilenceMs: 0 };
 
 const digitsOf = (journal: Awaited<ReturnType<Store["journal"]>>): string[] =>
   journal.flatMap(({ event }) => (event.type === "dtmf.received" ? [event.digit] : []));
