@@ -27,6 +27,8 @@ export interface FlightHeader {
   readonly engines: number;
   readonly brain: "engine" | "agent";
   readonly turns: "ours" | "server";
+  /** Whether the call's sound may be kept: then something may have to be said before it begins. */
+  readonly records: boolean;
   readonly minSpeechMs: number;
   readonly idlePromptSeconds: number;
   readonly idleEndSeconds: number;
@@ -39,7 +41,7 @@ export interface FlightHeader {
 
 /** The header of a record that begins now. */
 export function headerOf(
-  { account, journal, openers, askAgent }: ConversationParts,
+  { account, journal, openers, askAgent, recording }: ConversationParts,
   version: string,
   startedAtMs: number,
   nameOf: (id: string) => string,
@@ -58,6 +60,7 @@ export function headerOf(
     engines: openers.length,
     brain: askAgent ? "agent" : "engine",
     turns,
+    records: recording !== undefined,
     minSpeechMs: bargeIn.minSpeechMs,
     idlePromptSeconds: limits.idlePromptSeconds,
     idleEndSeconds: limits.idleEndSeconds,

@@ -67,19 +67,19 @@ export class ItemWriter {
   }
 
   frame(afterMs: number, nested: boolean, atOnce: boolean, length: number): void {
-    this.#sum.frame(afterMs, length);
+    this.#sum.frame(afterMs, flagsOf(nested, atOnce), length);
     this.#when(length === FRAME_BYTES ? FRAME : ODD_FRAME, afterMs, nested, atOnce);
     if (length !== FRAME_BYTES) this.#number(length);
   }
 
   beat(afterMs: number, nested: boolean, atOnce: boolean): void {
-    this.#sum.beat(afterMs);
+    this.#sum.beat(afterMs, flagsOf(nested, atOnce));
     this.#when(BEAT, afterMs, nested, atOnce);
   }
 
   input(what: Input, afterMs: number, nested: boolean, atOnce: boolean): void {
     const text = JSON.stringify(what);
-    this.#sum.input(afterMs, text);
+    this.#sum.input(afterMs, flagsOf(nested, atOnce), text);
     this.#when(INPUT, afterMs, nested, atOnce);
     this.#text(text);
   }
@@ -180,7 +180,7 @@ export class ItemWriter {
   }
 
   #when(kind: number, afterMs: number, nested: boolean, atOnce: boolean): void {
-    this.#tag(kind | (nested ? NESTED : 0) | (atOnce ? AT_ONCE : 0));
+    this.#tag(kind | flagsOf(nested, atOnce));
     this.#number(afterMs);
   }
 
@@ -227,18 +227,19 @@ export class InputSum {
     return (this.#hash ^ (this.#hash >>> 16)) & 0xffff;
   }
 
-  frame(afterMs: number, length: number): void {
-    this.#add(FRAME);
+  frame(afterMs: number, flags: number, length: number): void {
+    this.#add(FRAME | flags);
     this.#add(afterMs);
     this.#add(length);
   }
 
-  beat(afterMs: number): void {
-    this.#add(BEAT);
+  beat(afterMs: number, flags: number): void {
+    this.#add(BEAT | flags);
     this.#add(afterMs);
   }
 
-  input(afterMs: number, text: string): void {
+  input(afterMs: number, flags: number, text: string): void {
+    this.#add(INPUT | flags);
     this.#add(afterMs);
     this.#text(text);
   }
@@ -258,9 +259,10 @@ export class InputSum {
 
   /** Adds an item that was read. */
   item(item: Item): void {
-    if (item.kind === "frame") this.frame(item.afterMs, item.length);
-    else if (item.kind === "beat") this.beat(item.afterMs);
-    else if (item.kind === "input") this.input(item.afterMs, JSON.stringify(item.what));
+    if (item.kind === "frame") this.frame(item.afterMs, flagsOf(item.nested, item.atOnce), item.length);
+    else if (item.kind === "beat") this.beat(item.afterMs, flagsOf(item.nested, item.atOnce));
+    else if (item.kind === "input")
+      this.input(item.afterMs, flagsOf(item.nested, item.atOnce), JSON.stringify(item.what));
     else if (item.kind === "heard") this.heard(item.level, item.floor, item.flags);
     else if (item.kind === "put-off") this.verdict(PUT_OFF, item.verdict);
     else if (item.kind === "judged") this.verdict(JUDGED, item.verdict);
@@ -307,6 +309,8 @@ export function* payloadsOf(bytes: Buffer): Generator<Buffer> {
 }
 
 // --- Internal helpers ---
+
+const flagsOf = (nested: boolean, atOnce: boolean): number => (nested ? NESTED : 0) | (atOnce ? AT_ONCE : 0);
 
 class ItemReader {
   readonly #bytes: Buffer;

@@ -1,23 +1,16 @@
-import { EventEmitter } from "eventemitter3";
 import { MULAW_SILENCE, mulawMs } from "../../audio/g711.ts";
 import type { MediaLeg, MediaListener } from "../../carriers/carrier.ts";
 import { type Call, newCall } from "../../core/call.ts";
 import type { TranscriptEntry } from "../../core/transcript.ts";
-import type {
-  EngineEvents,
-  EngineSession,
-  PendingResponse,
-  ResponseCause,
-  ResponseOrder,
-} from "../../engines/engine.ts";
+import type { EngineEvents, EngineSession } from "../../engines/engine.ts";
 import type { Clip, ClipName } from "../clips.ts";
 import type { Conversation } from "../conversation.ts";
-import type { ConversationParts } from "../conversation-parts.ts";
+import type { CallSound, ConversationParts } from "../conversation-parts.ts";
 import type { VoiceTool } from "../tools.ts";
 import type { FlightHeader } from "./header.ts";
-import { argumentsLike, errorLike, meaningless } from "./redact.ts";
-import { USAGE } from "./session.ts";
+import { errorLike } from "./redact.ts";
 import type { SeenCall, SeenTool } from "./sides.ts";
+import { StillSession } from "./still-session.ts";
 import type { Field, Input } from "./tap.ts";
 
 type Feed = (...fields: never[]) => void;
@@ -42,6 +35,7 @@ export class Scene {
   readonly #progress: (((words: string) => void) | undefined)[] = [];
   readonly #agentWords: ((words: string) => void)[] = [];
   #listener: MediaListener | undefined;
+  #prelude: Parameters<CallSound["opening"]>[0] | undefined;
   #beforeMs = 0;
   #call: { readonly json: string; readonly call: Call } | undefined;
 
@@ -107,6 +101,8 @@ export class Scene {
     prepare: () => void this.#talk.prepare().catch(() => {}), // it is told by what goes out
     attach: (answeredMs: number, waitsMs: number) =>
       this.#talk.attach(this.#leg(), this.#beforeMs + answeredMs, this.#beforeMs + waitsMs),
+    "prelude-says": (text: string) => void this.#prelude?.say(text),
+    "prelude-over": () => this.#prelude?.goOn(),
     say: (text: string) => void this.#talk.say(text),
     "collect-keys": (_id: number, request: string) => void this.#talk.collectKeys(JSON.parse(request)),
     instruct: (length: number, respond: boolean) => void this.#talk.instruct("x".repeat(length), respond),
@@ -124,7 +120,7 @@ export class Scene {
   };
 
   #makeParts(header: FlightHeader): ConversationParts {
-    const { turns, minSpeechMs, idlePromptSeconds, idleEndSeconds, greeting, clips, brain } = header;
+    const { turns, records, minSpeechMs, idlePromptSeconds, idleEndSeconds, greeting, clips, brain } = header;
     const limits = { idlePromptSeconds, idleEndSeconds };
     const account: Pick<ConversationParts["account"], "turns" | "bargeIn" | "clips"> & {
       persona: Pick<ConversationParts["account"]["persona"], "greeting">;
@@ -168,8 +164,27 @@ export class Scene {
           return this.#asked.next();
         },
       }),
+      ...(records && { recording: this.#sound }),
       onMediaClosed: nothing,
       onLeave: nothing,
+    };
+  }
+
+  /** Keeps nothing. What stands before the conversation does as it did. */
+  get #sound(): CallSound {
+    const nothing = () => {};
+    const answers = { mayGoOn: () => false, pressed: () => false };
+    return {
+      opening: (commands) => {
+        this.#prelude = commands;
+        return this.seen.get("prelude") === "there"
+          ? { ...answers, heard: nothing, words: nothing, close: nothing }
+          : undefined;
+      },
+      hideKey: nothing,
+      callerFrame: nothing,
+      agentPlays: nothing,
+      cleared: nothing,
     };
   }
 
@@ -257,122 +272,7 @@ class Waiters {
   }
 }
 
-/** A session that says what it is told to. */
-class StillSession implements EngineSession {
-  readonly id: string;
-  readonly model: string;
-  readonly #number: number;
-  readonly #seen: ReadonlyMap<string, string>;
-  readonly #events = new EventEmitter<EngineEvents>();
-  readonly #texts = new Map<string, string>();
-
-  constructor(id: string, model: string, number: number, seen: ReadonlyMap<string, string>) {
-    this.id = id;
-    this.model = model;
-    this.#number = number;
-    this.#seen = seen;
-  }
-
-  get pending(): readonly PendingResponse[] {
-    const marks = JSON.parse(this.#seen.get(`pending ${this.#number}`) ?? "[]") as OrderMark[];
-    return marks.map((mark) => ({ order: orderLike(mark), ...(mark[3] !== null && { responseId: mark[3] }) }));
-  }
-
-  on<Name extends keyof EngineEvents>(name: Name, listener: (...payload: EngineEvents[Name]) => void): void {
-    this.#events.on(name, listener as EventEmitter.EventListener<EngineEvents, Name>);
-  }
-
-  tell<Name extends keyof EngineEvents>(name: Name, fields: never[]): void {
-    const tells: Readonly<Record<string, (...fields: never[]) => unknown>> = this.#tells;
-    const payload = tells[name]?.(...fields);
-    const told = (payload === undefined ? [] : [payload]) as EngineEvents[Name];
-    this.#events.emit(name, ...(told as EventEmitter.EventArgs<EngineEvents, Name>));
-  }
-
-  sendAudio(): void {}
-  respond(): void {}
-  hold(): void {}
-  commitTurn(): void {}
-  instruct(): void {}
-  remember(): void {}
-  say(): void {}
-  stop(): void {}
-  truncate(): void {}
-  giveToolResult(): void {}
-  update(): void {}
-  close(): void {}
-
-  readonly #tells: { [Name in keyof EngineEvents]: (...fields: never[]) => EngineEvents[Name][0] } = {
-    audio: (responseId: string, itemId: string, bytes: number) => ({
-      responseId,
-      itemId,
-      audio: Buffer.alloc(bytes, MULAW_SILENCE),
-    }),
-    audioDone: (responseId: string, itemId: string) => ({ responseId, itemId }),
-    speechStarted: (itemId: string, atInputMs: number) => ({ itemId, atInputMs }),
-    speechStopped: (itemId: string, atInputMs: number) => ({ itemId, atInputMs }),
-    turnCommitted: (itemId: string) => ({ itemId }),
-    turnEmpty: () => undefined,
-    callerWords: (itemId: string, length: number, meaning: string, final: boolean) => ({
-      itemId,
-      text: meaningless([length, meaning]),
-      final,
-    }),
-    callerWordsFailed: (itemId: string) => ({ itemId }),
-    agentWords: (responseId: string, itemId: string, known: number, rest: string, final: boolean) => {
-      const text = (this.#texts.get(itemId) ?? "").slice(0, known) + rest;
-      this.#texts.set(itemId, text);
-      return { responseId, itemId, text, final };
-    },
-    responseStarted: (responseId: string, cause: ResponseCause) => ({ responseId, cause }),
-    responseEnded: (responseId: string, status: "completed", usage: number[] | null, failure: FailureMark | null) => ({
-      responseId,
-      status,
-      ...(usage && { usage: usageLike(usage) }),
-      ...(failure && { failure: failureLike(failure) }),
-    }),
-    toolCalled: (toolCallId: string, name: string, mark: string) => ({
-      toolCallId,
-      name,
-      argumentsJson: argumentsLike(mark),
-    }),
-    fault: (error: Field) => errorLike(error) as EngineEvents["fault"][0],
-    noted: (code: string, length: number) => ({ code, message: "x".repeat(length) }),
-    closed: (length: number, error: Field) => ({
-      reason: "x".repeat(length),
-      ...(error !== null && { error: errorLike(error) as EngineEvents["fault"][0] }),
-    }),
-  };
-}
-
-type OrderMark = readonly [
-  cause: ResponseCause,
-  text: string | null,
-  instructions: number | null,
-  responseId: string | null,
-];
-type FailureMark = readonly [error: Field, retryAfterMs: number | null, order: OrderMark | null];
-
 const SOMETHING: TranscriptEntry = { id: "ours:0", speaker: "agent", text: "", startMs: 0, heardMs: 0, cut: false };
-
-function orderLike([cause, text, instructions]: OrderMark): ResponseOrder {
-  return {
-    cause,
-    ...(text !== null && { text }),
-    ...(instructions !== null && { instructions: "x".repeat(instructions) }),
-  };
-}
-
-function failureLike([error, retryAfterMs, order]: FailureMark) {
-  return {
-    error: errorLike(error) as EngineEvents["fault"][0],
-    ...(retryAfterMs !== null && { retryAfterMs }),
-    ...(order && { order: orderLike(order) }),
-  };
-}
-
-const usageLike = (counts: readonly number[]) =>
-  Object.fromEntries(USAGE.map((key, at) => [key, counts[at] ?? 0])) as Record<(typeof USAGE)[number], number>;
 
 const blankTool = (): VoiceTool => ({ name: "", description: "", parameters: {}, execute: async () => undefined });
 const blankServer = () => ({ label: "", url: "" });

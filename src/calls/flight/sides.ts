@@ -5,7 +5,7 @@ import type { Call } from "../../core/call.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { AskAgent } from "../agent-brain.ts";
 import { quoteLine } from "../context/quote.ts";
-import type { ConversationParts } from "../conversation-parts.ts";
+import type { CallSound, ConversationParts, Prelude } from "../conversation-parts.ts";
 import type { Ear } from "../ear.ts";
 import type { OpenSession } from "../engine-line-opening.ts";
 import type { ToolContext, VoiceTool } from "../tools.ts";
@@ -44,12 +44,13 @@ export function tapParts(parts: ConversationParts, tap: Tap, secret: string): Co
     emit: (name, ...payload) => tap.command(emitLine(name, payload, tap), () => parts.emit(name, ...payload)),
     openers: tapOpeners(parts.openers, tap, secret),
     askAgent: askAgent && tapAgent(askAgent, tap, () => journal.call.id),
+    recording: parts.recording && tapRecording(parts.recording, tap),
     ear: account.turns === "ours" ? new TappedEar(parts.ear ?? new SpeechMeter(), tap) : undefined,
     onMediaClosed: (how) => tap.command(`media ${how}`, () => parts.onMediaClosed(how)),
     onLeave: (why) => tap.command(leaveLine(why), () => parts.onLeave(why)),
   } satisfies { [Part in keyof Required<ConversationParts>]: ConversationParts[Part] | undefined };
-  const { askAgent: agent, ear, ...rest } = tapped;
-  return { ...rest, ...(agent && { askAgent: agent }), ...(ear && { ear }) };
+  const { askAgent: agent, ear, recording, ...rest } = tapped;
+  return { ...rest, ...(agent && { askAgent: agent }), ...(ear && { ear }), ...(recording && { recording }) };
 }
 
 /** The phone's side with a tap before it. Of the keys that are pressed only those of `kept` are told. */
@@ -240,6 +241,39 @@ function tapAgent(ask: AskAgent, tap: Tap, callId: () => string): AskAgent {
       () => ["agent-done", id],
       (error) => ["agent-failed", id, errorMark(error)],
     );
+  };
+}
+
+function tapRecording(recording: CallSound, tap: Tap): CallSound {
+  return {
+    opening(commands) {
+      const tapped: typeof commands = {
+        say: (text) => tap.input(["prelude-says", shapeOf(text)], () => commands.say(text)),
+        goOn: () => tap.input(["prelude-over"], () => commands.goOn()),
+      };
+      let prelude: Prelude | undefined;
+      tap.see("prelude", () => {
+        prelude = recording.opening(tapped);
+        return prelude ? "there" : "none";
+      });
+      prelude ??= recording.opening(tapped);
+      return prelude && tapPrelude(prelude, tap);
+    },
+    hideKey: () => tap.command("hides a key", () => recording.hideKey()),
+    callerFrame: (frame, nowMs) => recording.callerFrame(frame, nowMs),
+    agentPlays: (pieces) => recording.agentPlays(pieces),
+    cleared: (nowMs) => recording.cleared(nowMs),
+  };
+}
+
+/** Whatever it is told, it may speak or let the conversation go on at once. */
+function tapPrelude(prelude: Prelude, tap: Tap): Prelude {
+  return {
+    mayGoOn: () => tap.judged(tap.command("asks whether to begin", () => prelude.mayGoOn())),
+    heard: (item) => tap.command("tells what was heard", () => prelude.heard(item)),
+    words: (text) => tap.command("tells what was said", () => prelude.words(text)),
+    pressed: (key) => tap.judged(tap.command("tells of a key", () => prelude.pressed(key))),
+    close: () => prelude.close(),
   };
 }
 
