@@ -15,6 +15,67 @@ export interface VoiceConfig {
   };
   /** Where calls are kept; memory forgets them at the end. Default: "sqlite". */
   store?: "sqlite" | "memory";
+  /** So long live calls may go on when `serve` is told to stop; what is live then is let go of, to be resumed. Default: 30. */
+  drainSeconds?: number;
+  /** The flight recorder. */
+  flight?: {
+    /** Whether each call leaves a record, without sound and words, that `openclaw-voice replay` goes through. Default: true. */
+    enabled?: boolean;
+  };
+  /** How the channel watches what its calls depend on. */
+  health?: {
+    /** Everything that calls depend on is looked at so often. Default: 60. */
+    periodSeconds?: number;
+    /** What is not well, or looked so the last time, is looked at again so soon. Default: 10. */
+    againSeconds?: number;
+    /** A look that takes longer has failed. Default: 8. */
+    timeoutSeconds?: number;
+    /** So many bad looks in a row are believed. Default: 3. */
+    fallAfter?: number;
+    /** So many good looks in a row are believed. Default: 2. */
+    riseAfter?: number;
+    /** Trouble is over once all was well for so long; what comes back before is the same trouble. Default: 60. */
+    calmSeconds?: number;
+    /** Whether owners are told in their chat, once when it begins and when it is over. Default: true. */
+    alerts?: boolean;
+    /** Alerts that one owner gets within an hour; more are gathered. Default: 6. */
+    alertsPerHour?: number;
+    /** Whether the channel asks for itself through publicUrl. Default: true. */
+    publicUrl?: boolean;
+    /** Less free space than this where the state is kept is trouble. Default: 1024. */
+    diskLowMiB?: number;
+    /** With less than this the disk counts as full. Default: 128. */
+    diskFullMiB?: number;
+  };
+  /** How often failed requests are repeated, and when a peer that fails is left alone. */
+  retries?: {
+    /** Requests to a carrier that may be made twice without harm. */
+    carrier?: {
+      /** How often a request is made at most, the first time included. Default: 3. */
+      attempts?: number;
+      /** The second attempt comes so many milliseconds after the first. Default: 250. */
+      firstDelayMs?: number;
+      /** Each further attempt waits so many times as long. Default: 2. */
+      multiplier?: number;
+      /** After so many failures in a row nothing more is asked for a while. Default: 5. */
+      breakAfter?: number;
+      /** After so many seconds one request finds out whether it works again. Default: 10. */
+      pauseSeconds?: number;
+    };
+    /** Questions to the agent and to the host's text model. */
+    host?: {
+      /** How often a request is made at most, the first time included. Default: 1. */
+      attempts?: number;
+      /** The second attempt comes so many milliseconds after the first. Default: 250. */
+      firstDelayMs?: number;
+      /** Each further attempt waits so many times as long. Default: 2. */
+      multiplier?: number;
+      /** After so many failures in a row nothing more is asked for a while. Default: 5. */
+      breakAfter?: number;
+      /** After so many seconds one request finds out whether it works again. Default: 10. */
+      pauseSeconds?: number;
+    };
+  };
   /** The account that outbound calls use when none is named. */
   defaultAccount?: string;
   /** What logs may show. */
@@ -137,6 +198,55 @@ export interface VoiceConfig {
       brain?: "engine" | "agent";
       /** Which session calls belong to: as the host's session.dmScope says, or a rule of the account's own. Default: "host". */
       sessionScope?: "host" | "per-caller" | "per-call" | "main";
+      /** How calls are recorded. */
+      recording?: {
+        /** Whether calls are recorded: never, after the caller is told, or after they are asked and said yes. Default: "off". */
+        mode?: "off" | "announce" | "ask";
+        /** The mode for the other person's numbers that begin so, such as `+49: ask`; the longest counts. */
+        byPrefix?: Record<string, "off" | "announce" | "ask">;
+        /** Who keeps the sound: this process, or the carrier. Default: "own". */
+        by?: "own" | "carrier";
+        /** What is said first under `announce`, word for word. Default: "This call is recorded.". */
+        announcement?: string;
+        /** What is asked first under `ask`, word for word. Default: "May this call be recorded? Please say yes or no, or press 1 for yes or 2 for no.". */
+        question?: string;
+        /** Key for recordings at rest, 32 bytes as 64 hex digits or base64; unset, they are plain WAV files. */
+        encryptionKey?:
+          | string
+          | {
+              source: "env" | "file" | "exec" | "store";
+              provider: string;
+              id: string;
+            };
+        /** What that key is called; a new key gets a new name. Default: "1". */
+        encryptionKeyId?: string;
+        /** Earlier keys, which open earlier recordings. Default: []. */
+        olderKeys?: {
+          /** What was its encryptionKeyId. */
+          id: string;
+          /** The environment variable that holds it. */
+          env: string;
+        }[];
+        /** Object storage that finished recordings go to; unset, they stay below the state directory. */
+        bucket?: {
+          /** Where the bucket is, S3-compatible, with its name in the path or the host. */
+          url: string;
+          /** Its region. Default: "auto". */
+          region?: string;
+          /** Who writes there; the secret is bucketSecretKey. */
+          accessKeyId: string;
+          /** What the names of files begin with, such as `calls/`. Default: "". */
+          prefix?: string;
+        };
+        /** Secret access key of the bucket. */
+        bucketSecretKey?:
+          | string
+          | {
+              source: "env" | "file" | "exec" | "store";
+              provider: string;
+              id: string;
+            };
+      };
       /** How the speech model asks the agent. */
       consult?: {
         /** So long the agent may take to answer a question. Default: 20. */
@@ -193,6 +303,21 @@ export interface VoiceConfig {
         notifyLinked?: boolean;
         /** Whether the agent is woken when there is something to do. Default: true. */
         wake?: boolean;
+      };
+      /** How long what calls leave is kept. */
+      retention?: {
+        /** Words of a call are removed after so many days, its numbers stay; 0 keeps them for ever. Default: 0. */
+        transcriptDays?: number;
+        /** Recordings are deleted after so many days; 0 keeps them for ever. Default: 0. */
+        recordingDays?: number;
+        /** A call is removed altogether after so many days, its recordings included; 0 keeps it for ever. Default: 0. */
+        journalDays?: number;
+        /** Flight records are deleted after so many days; 0 keeps them for ever. Default: 30. */
+        flightRecordDays?: number;
+        /** What is remembered of a caller is forgotten so many days after it was said; 0 keeps it for ever. Default: 0. */
+        callerHistoryDays?: number;
+        /** Notes of calls are taken out of daily files after so many days; 0 keeps them for ever. Default: 0. */
+        noteDays?: number;
       };
       /** IANA zone of the account's days and times; the machine's unless set. */
       timeZone?: string;

@@ -4,7 +4,6 @@ import type { VoiceError } from "../core/errors.ts";
 import type { EndReason } from "../core/events.ts";
 import type { EnginePatch, ResponseCause, ResponseOrder } from "../engines/engine.ts";
 import { AgentBrain } from "./agent-brain.ts";
-import type { ClipName } from "./clips.ts";
 import type { ConversationParts } from "./conversation-parts.ts";
 import { EngineLine } from "./engine-line.ts";
 import { noteEngine } from "./engine-notes.ts";
@@ -14,6 +13,7 @@ import { KeyCollector, type KeyEntry, type KeyRequest, keyNote } from "./key-col
 import { KeyTones } from "./key-tones.ts";
 import { Leaving } from "./leaving.ts";
 import { MediaBridge } from "./media-bridge.ts";
+import { OwnSounds } from "./own-sounds.ts";
 import { ASK_IF_THERE } from "./phrases.ts";
 import type { ItemPlayout } from "./playout.ts";
 import { Scribe } from "./scribe.ts";
@@ -21,11 +21,8 @@ import { RunningTools, type ToolRun } from "./tools.ts";
 import { EngineTurns, type TurnCommands, type TurnTaking } from "./turns.ts";
 import { Waiting } from "./waiting.ts";
 
-/** Marks sounds of our own among the model's items. */
-const OURS = "ours:";
 /** Waits are looked after on every second beat: 80 ms, within the tenth that the limits leave for it. */
 const WAITING_BEATS = 2;
-const SOUNDS_OF_A_LIFE = 100_000;
 
 /**
  * One call's talk: owner of the greeting, of the answers and of the interruption. It has a phone side and a model side,
@@ -39,7 +36,8 @@ export class Conversation {
   readonly #waiting: Waiting;
   readonly #leaving: Leaving;
   readonly #keys: KeyCollector;
-  readonly #tones = new KeyTones((audio) => this.#play(audio, ""));
+  readonly #ours: OwnSounds;
+  readonly #tones = new KeyTones((audio) => this.#ours.play(audio, ""));
   readonly #tools: RunningTools;
   readonly #brain: AgentBrain | undefined;
   readonly #over = new AbortController();
@@ -51,8 +49,6 @@ export class Conversation {
   #opening: Promise<void> | undefined;
   #answeredAtMs: number | undefined;
   readonly #greeting: Greeting;
-  /** How many sounds of ours there were; those of the call's earlier lives keep their names. */
-  #sounds: number;
   #beats = 0;
 
   constructor(parts: ConversationParts) {
@@ -60,8 +56,12 @@ export class Conversation {
     this.#scribe = new Scribe(parts);
     const { clock, ticker, journal } = parts;
     const { greeting: text } = parts.account.persona;
-    this.#greeting = new Greeting({ call: () => journal.call, text, readsOut: parts.askAgent !== undefined });
-    this.#sounds = journal.call.resumes * SOUNDS_OF_A_LIFE;
+    this.#greeting = new Greeting({
+      text,
+      call: () => journal.call,
+      readsOut: parts.askAgent !== undefined,
+      opening: parts.recording?.opening({ say: (words) => this.say(words), goOn: () => this.#greet() }),
+    });
     this.#bridge = new MediaBridge({
       clock,
       ticker,
@@ -74,22 +74,24 @@ export class Conversation {
         for (const { audio, startsAtMs } of pieces) this.#turns.agentPlays(audio, startsAtMs);
       },
       onTick: (nowMs) => this.#tick(nowMs),
+      ...(parts.recording && { tap: parts.recording }),
     });
+    const { clips, limits } = parts.account;
+    this.#ours = new OwnSounds({ bridge: this.#bridge, scribe: this.#scribe, clips, resumes: journal.call.resumes });
     this.#turns = this.#makeTurns();
     const facts = () => ({ ...journal.call, caller: callerNumber(journal.call) });
     const progress = (words: string) => void this.say(words);
     this.#tools = new RunningTools({ ...parts, facts, progress, signal: this.#over.signal });
     // Sounds of ours are no words of the model's: told late, they would stand behind the question that it answers.
-    const history = () => this.#scribe.history().filter(({ id }) => !id.startsWith(OURS));
+    const history = () => this.#scribe.history().filter(({ id }) => !OwnSounds.has(id));
     this.#line = new EngineLine({ openers: parts.openers, clock, history });
     this.#hearEngine(this.#line);
-    const { clips, limits } = parts.account;
     this.#waiting = new Waiting({
       silence: this.#bridge.silence,
       clips,
       idle: { promptMs: limits.idlePromptSeconds * 1000, endMs: limits.idleEndSeconds * 1000 },
       commands: {
-        play: ({ audio, text }) => this.#play(audio, text),
+        play: (clip) => this.#ours.playClip(clip),
         abortTools: () => {
           this.#tools.abort();
           this.#brain?.stop();
@@ -172,6 +174,7 @@ export class Conversation {
   close(): { longestSilenceMs: number } {
     this.#over.abort(new Error("The call is over."));
     this.#keys.close();
+    this.#greeting.close();
     this.#brain?.stop();
     this.#leaving.stop();
     const endedAtMs = this.#bridge.legClosedAtMs ?? this.#parts.clock.now();
@@ -224,6 +227,7 @@ export class Conversation {
     session.on("callerWords", ({ itemId, text, final }) => {
       if (text.trim() !== "") this.#waiting.sign(clock.now());
       if (final) this.#brain?.words(itemId, text);
+      if (final) this.#greeting.words(text);
       this.#scribe.callerWords(itemId, text, final);
       this.#turns.callerWords(itemId, text, final, this.#bridge.heardUntilMs);
     });
@@ -279,7 +283,7 @@ export class Conversation {
     this.#turns.tick(heardUntilMs);
     this.#beats += 1;
     if (this.#beats % WAITING_BEATS !== 0) return;
-    const modelSounds = sounds && this.#bridge.sounds((itemId) => !itemId.startsWith(OURS));
+    const modelSounds = sounds && this.#bridge.sounds((itemId) => !OwnSounds.has(itemId));
     this.#waiting.tick(nowMs, { modelSounds, starved: this.#bridge.starved });
   }
 
@@ -287,15 +291,6 @@ export class Conversation {
   #respond(cause: ResponseCause): void {
     this.#waiting.answerDue(this.#parts.clock.now());
     this.#session?.respond({ cause });
-  }
-
-  /** Plays a sound of ours behind what is there; `text` is what it says. */
-  #play(audio: Uint8Array, text: string): string {
-    this.#sounds += 1;
-    const itemId = `${OURS}${this.#sounds}`;
-    if (text !== "") this.#scribe.agentWords(itemId, text);
-    this.#bridge.play(itemId, audio);
-    return itemId;
   }
 
   /** Speaks first, once, when both sides are ready. */
@@ -332,7 +327,7 @@ export class Conversation {
     for (const cut of cuts) {
       const { itemId, heardMs, producedMs } = cut;
       this.#heard(cut, true);
-      if (itemId.startsWith(OURS)) continue;
+      if (OwnSounds.has(itemId)) continue;
       session?.truncate(itemId, heardMs);
       this.#parts.journal.note({ type: "playout.cut", itemId, heardMs, producedMs });
       this.#parts.emit("bargeIn", { itemId, heardMs }, this.#summary());
@@ -361,34 +356,28 @@ export class Conversation {
   #pressed(digit: string): void {
     this.#waiting.sign(this.#parts.clock.now());
     const shown = this.#keys.shown(digit);
+    if (shown !== digit) this.#parts.recording?.hideKey();
     this.#parts.journal.note({ type: "dtmf.received", digit: shown });
     this.#parts.emit("dtmf", shown, this.#summary());
+    if (this.#greeting.pressed(digit)) return;
     if (this.#agentTalks) this.#interrupt();
     this.#keys.pressed(digit);
   }
 
   #askIfThere(): void {
     if (this.#session) this.#session.respond({ cause: "idle", instructions: ASK_IF_THERE });
-    else this.#playClip("still-there");
-  }
-
-  /** Plays a clip. Says whether there is one, and anybody to hear it. */
-  #playClip(name: ClipName): boolean {
-    const clip = this.#parts.account.clips?.get(name);
-    if (!clip || !this.#bridge.hasLeg) return false;
-    this.#play(clip.audio, clip.text);
-    return true;
+    else this.#ours.playNamed("still-there");
   }
 
   /** The model is gone for good: says that we cannot go on. Whether there was a way to say it. */
   #apologise(): boolean {
     if (this.#leaving.begun) return true; // the last sentence plays
     for (const cut of this.#bridge.interrupt()) this.#heard(cut, true);
-    return this.#playClip("apology");
+    return this.#ours.playNamed("apology");
   }
 
   /** Ends the call; not before what was just said has been heard. */
-  #leave(reason: EndReason, said: boolean, error?: VoiceError, lastItemId = `${OURS}${this.#sounds}`): void {
+  #leave(reason: EndReason, said: boolean, error?: VoiceError, lastItemId = this.#ours.lastItemId): void {
     if (!this.#leaving.begin({ reason, said, ...(error && { error }) }, lastItemId)) return;
     this.#line.stop();
     this.#line.hold(true);

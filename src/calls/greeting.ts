@@ -1,5 +1,6 @@
 import type { Call } from "../core/call.ts";
 import type { EngineSession } from "../engines/engine.ts";
+import type { Prelude } from "./conversation-parts.ts";
 import { BACK_AGAIN, SAY_BACK_AGAIN } from "./phrases.ts";
 import type { ItemPlayout } from "./playout.ts";
 
@@ -9,6 +10,8 @@ export interface GreetingParts {
   readonly text: string;
   /** Whether the model only gives its voice to somebody else's words. */
   readonly readsOut: boolean;
+  /** What has to be said and answered before: that the call is recorded. */
+  readonly opening: Prelude | undefined;
 }
 
 /**
@@ -33,7 +36,8 @@ export class Greeting {
 
   /** Has the model begin. Says whether that was still to be done. */
   give(model: Pick<EngineSession, "say" | "respond" | "instruct">): boolean {
-    if (this.#state !== "due") return false;
+    const { opening } = this.#parts;
+    if (this.#state !== "due" || (opening && !opening.mayGoOn())) return false;
     this.#state = "asked";
     const { call, text: greeting, readsOut } = this.#parts;
     const { direction, message, resumes, transcript } = call();
@@ -49,8 +53,24 @@ export class Greeting {
   }
 
   /** Something of the agent's was over for the caller's ears. */
-  heard({ heardMs }: ItemPlayout): void {
-    if (this.#state === "asked" && heardMs > 0) this.#state = "given";
+  heard(item: ItemPlayout): void {
+    this.#parts.opening?.heard(item);
+    if (this.#state === "asked" && item.heardMs > 0) this.#state = "given";
+  }
+
+  /** The final words of a turn of the caller's. */
+  words(text: string): void {
+    this.#parts.opening?.words(text);
+  }
+
+  /** The caller pressed a key. Says whether it was the answer to what stands before the greeting. */
+  pressed(key: string): boolean {
+    return this.#parts.opening?.pressed(key) ?? false;
+  }
+
+  /** The call is over. */
+  close(): void {
+    this.#parts.opening?.close();
   }
 
   /** The agent was interrupted: a greeting of which nothing was heard is due again. */

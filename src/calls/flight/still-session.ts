@@ -127,4 +127,3 @@ function failureLike([error, retryAfterMs, order]: FailureMark) {
 
 const usageLike = (counts: readonly number[]) =>
   Object.fromEntries(USAGE.map((key, at) => [key, counts[at] ?? 0])) as Record<(typeof USAGE)[number], number>;
-
