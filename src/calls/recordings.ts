@@ -190,29 +190,22 @@ export class Recordings {
   }
 
   /**
-   * Removes everything that was kept of a call's sound, here and elsewhere; a recording that runs is ended first.
-   * Resolves with what was removed. @throws StoreError something is still there, and stays in `places`
+   * Removes everything that was kept of a call's sound, here and elsewhere, and says so in its journal. Resolves with
+   * what was removed. @throws StoreError something is still there, and stays in `places`
    */
   async delete(callId: string, because: "retention" | "erasure" | "order"): Promise<readonly RecordingPlace[]> {
     const { store, write } = this.#parts;
-    await this.#end(callId);
-    const places = await this.places(callId);
-    await Promise.all(places.map(({ recordingId }) => this.#leave(recordingId)));
-    const call = await store.call(callId);
-    const bucket = this.#settings(call)?.bucket;
-    for (const { recordingId, location } of places) {
-      // One that was on its way may have arrived without anybody having written that down.
-      const names = [false, true].map((encrypted) => this.#folder.nameOf(callId, recordingId, encrypted));
-      const there = new Set(bucket ? names.map((name) => bucket.locationOf(name)) : []);
-      if (/^https?:/.test(location)) there.add(location);
-      for (const one of there) await removeFrom(bucket, one, this.#stopping.signal);
-    }
-    await this.#folder.removeCall(callId);
-    const gone = (call?.recordings ?? []).filter(({ state }) => state !== "deleted");
+    const places = await this.#remove(callId);
+    const gone = (await store.call(callId))?.recordings.filter(({ state }) => state !== "deleted") ?? [];
     if (gone.length > 0) {
       await write(callId, ...gone.map(({ id }) => ({ type: "recording.deleted", recordingId: id, because }) as const));
     }
     return places;
+  }
+
+  /** Removes the same, and leaves the journal to whoever asks. Resolves with how many files that were. @throws StoreError */
+  async deleteFilesOf(callId: string): Promise<number> {
+    return (await this.#remove(callId)).length;
   }
 
   /** A place for whole files of an account's recordings that others make. */
@@ -250,6 +243,23 @@ export class Recordings {
         }
       },
     };
+  }
+
+  /** A recording that runs is ended first, and one that is on its way let go of. */
+  async #remove(callId: string): Promise<readonly RecordingPlace[]> {
+    await this.#end(callId);
+    const places = await this.places(callId);
+    await Promise.all(places.map(({ recordingId }) => this.#leave(recordingId)));
+    const bucket = this.#settings(await this.#parts.store.call(callId))?.bucket;
+    for (const { recordingId, location } of places) {
+      // One that was on its way may have arrived without anybody having written that down.
+      const names = [false, true].map((encrypted) => this.#folder.nameOf(callId, recordingId, encrypted));
+      const there = new Set(bucket ? names.map((name) => bucket.locationOf(name)) : []);
+      if (/^https?:/.test(location)) there.add(location);
+      for (const one of there) await removeFrom(bucket, one, this.#stopping.signal);
+    }
+    await this.#folder.removeCall(callId);
+    return places;
   }
 
   #settings(call: Call | undefined): RecordingSettings | undefined {
