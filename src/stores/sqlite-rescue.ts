@@ -31,7 +31,9 @@ export function rescue(from: string, into: DatabaseSync): number {
   let old: DatabaseSync | undefined;
   into.exec("BEGIN IMMEDIATE");
   try {
-    old = new DatabaseSync(from, { enableForeignKeyConstraints: false });
+    // Else SQLite reads nothing of a file that is shorter than its header says. It is ours, and only read.
+    old = new DatabaseSync(from, { enableForeignKeyConstraints: false, defensive: false });
+    old.exec("PRAGMA writable_schema = ON");
     let saved = 0;
     for (const [table, keys] of Object.entries(TABLES)) saved += copyTable(old, into, table, keys);
     into.exec(`
