@@ -13,6 +13,7 @@ import { durationOf, soundBytesOf } from "./recording/recorder.ts";
 import type { RecordingBucket, RecordingSettings } from "./recording/settings.ts";
 import { joinedBytes, joinedWav, type RecordedPart } from "./recording/whole.ts";
 import { type RecordingHandle, RecordingWriter } from "./recording/writer.ts";
+import type { RecordingShelf } from "./recording-at-carrier.ts";
 import type { Ticker } from "./ticker.ts";
 
 export interface RecordingsParts {
@@ -209,20 +210,14 @@ export class Recordings {
   }
 
   /** A place for whole files of an account's recordings that others make. */
-  shelf(accountId: string) {
+  shelf(accountId: string): RecordingShelf {
     const settings = () => this.#parts.settingsOf(accountId);
     const folder = this.#folder;
     return {
-      /** Whether what is put there is encrypted. */
-      get encrypted(): boolean {
+      get encrypted() {
         return settings()?.keys !== undefined;
       },
-      /** Keeps a sound, a WAV file. Nothing of it is there unless this resolves; the same recording again replaces it. */
-      put: async (
-        { callId, recordingId }: { readonly callId: string; readonly recordingId: string },
-        sound: AsyncIterable<Uint8Array>,
-        signal: AbortSignal,
-      ): Promise<{ readonly location: string; readonly bytes: number }> => {
+      async put({ callId, recordingId }, sound, signal) {
         const { keys, bucket } = settings() ?? {};
         const name = folder.nameOf(callId, recordingId, keys !== undefined);
         const bytes = await folder.write(name, sound, keys?.[0], signal);
@@ -231,11 +226,7 @@ export class Recordings {
         await folder.remove(name);
         return { location: bucket.locationOf(name), bytes };
       },
-      /** Removes what was put; what is not there is fine. */
-      remove: async (
-        { callId, recordingId }: { readonly callId: string; readonly recordingId: string },
-        signal: AbortSignal,
-      ): Promise<void> => {
+      async remove({ callId, recordingId }, signal) {
         const { bucket } = settings() ?? {};
         for (const name of [false, true].map((encrypted) => folder.nameOf(callId, recordingId, encrypted))) {
           await folder.remove(name);
