@@ -105,6 +105,29 @@ test.each([20_404, 21_220])("hanging up a call that is over (%i) is fine; anothe
   await expect(refused.hangUp(CALL_SID, signal)).rejects.toThrow(CarrierRefusedError);
 });
 
+test("a redirect carries the whole answer, tail and all, within what Twilio takes", async () => {
+  const { asked, fetch } = answering(200, CALL);
+  const answer = { kind: "connect", callId: "call_1", token: "a-token" } as const;
+  expect(await twilio({ fetch }).redirect(CALL_SID, answer, signal)).toBe(true);
+  const [{ url, init }] = asked as [{ url: string; init: RequestInit }];
+  expect(url).toBe(`https://api.twilio.com/2010-04-01/Accounts/${ACCOUNT_SID}/Calls/${CALL_SID}.json`);
+  const twiml = (init.body as URLSearchParams).get("Twiml") ?? "";
+  expect(twiml).toBe(twilio().answer(answer).body);
+  expect(twiml).toMatch(/<Connect><Stream url="wss:.*<Say.*<Pause.*<Redirect.*<Hangup\/><\/Response>$/);
+  expect(twiml.length).toBeLessThan(4_000);
+});
+
+test.each([20_404, 21_220])(
+  "a call that is over (%i) takes no instructions; another refusal is none of these",
+  async (code) => {
+    const answer = { kind: "speak", text: "Hello.", language: "en" } as const;
+    const over = twilio({ fetch: answering(400, { code, message: "x", status: 400 }).fetch });
+    expect(await over.redirect(CALL_SID, answer, signal)).toBe(false);
+    const refused = twilio({ fetch: answering(401, { code: 20_003, message: "x", status: 401 }).fetch });
+    await expect(refused.redirect(CALL_SID, answer, signal)).rejects.toThrow(CarrierRefusedError);
+  },
+);
+
 describe("fetchState", () => {
   test.each([
     ["queued", "outbound-api", { state: "queued" }],
