@@ -49,7 +49,7 @@ export async function runChaos(options: ChaosOptions) {
       findings.push(...outcome.findings);
       for (const kind of outcome.faults) faults[kind] = (faults[kind] ?? 0) + 1;
       say(`${done} of ${calls} calls, ${findings.length} findings`);
-      for (const { kind, about, why } of outcome.findings) say(`  ${kind} ${about}: ${why}`);
+      for (const line of outcome.lines) say(line);
     }
     return report(findings, { calls: done, faults, seed, startedAtMs });
   } finally {

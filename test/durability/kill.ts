@@ -1,6 +1,7 @@
 import { type Random, random } from "../situations/random.ts";
 import { type Finding, report } from "./findings.ts";
-import { PLOTS, type Plot } from "./person.ts";
+import { PLOTS } from "./person.ts";
+import type { CrashPoint } from "./protocol.ts";
 import { type Outcome, settle } from "./settle.ts";
 import { openStage, openTown, type Stage, type Town } from "./town.ts";
 
@@ -20,6 +21,8 @@ export interface KillOptions {
 /** Kills in one town; then its calls end, it is judged, and another takes its place. */
 const KILLS_A_TOWN = 20;
 const QUIET_WITHIN_MS = 90_000;
+/** Crash points are tried in so many towns side by side: each waits more than it works. */
+const TOWNS_AT_ONCE = 3;
 /** One in so many lives is killed before it takes calls. */
 const STARTING = 6;
 
@@ -39,7 +42,7 @@ export async function runKills(options: KillOptions) {
       calls += outcome.calls;
       findings.push(...outcome.findings);
       say(`${kills} of ${instants} kills, ${calls} calls, ${findings.length} findings`);
-      for (const { kind, about, why } of outcome.findings) say(`  ${kind} ${about}: ${why}`);
+      for (const line of outcome.lines) say(line);
     }
     const points = await runCrashPoints(stage, options);
     findings.push(...points.findings);
@@ -94,58 +97,93 @@ async function killOnce(town: Town, chance: Random): Promise<void> {
   town.opened(next).catch(() => undefined); // it is killed before it opens
 }
 
+/** Points in the order in which they are tried, for as long as a call has them. */
+class CrashPoints {
+  #next = 0;
+  #count = 0;
+  #isBeyond = false;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  next(): CrashPoint | undefined {
+    if (this.#isBeyond) return undefined;
+    const at = this.#next;
+    this.#next += 1;
+    return { nth: Math.floor(at / 2) + 1, when: at % 2 === 0 ? "before" : "after" };
+  }
+
+  /** Whether the process died there; if not, the call has no such point, nor a later one. */
+  tried(hasDied: boolean): void {
+    if (hasDied) this.#count += 1;
+    else this.#isBeyond = true;
+  }
+}
+
 /**
  * One call, over and over: each time the process dies at the next gated append of it, before or after, and the next
  * process goes on. Each life is the victim of one point and the heir of the one before.
  */
-async function runCrashPoints(stage: Stage, options: KillOptions): Promise<Outcome & { points: number }> {
-  const findings: Finding[] = [];
-  let calls = 0;
+async function runCrashPoints(stage: Stage, options: KillOptions): Promise<Omit<Outcome, "lines"> & { points: number }> {
+  const outcomes: Outcome[] = [];
   let points = 0;
   for (const direction of DIRECTIONS[options.crashPoints]) {
-    const town = await openTown(stage, { speed: options.speed });
-    try {
-      points += await crashTown(town, direction, random(options.seed));
-      const outcome = await settle(town);
-      findings.push(...outcome.findings);
-      calls += outcome.calls;
-    } finally {
-      await town.close();
-      await town.remove();
-    }
-    options.say(`${points} crash points, ${findings.length} findings`);
+    const crashes = new CrashPoints();
+    const towns = Array.from({ length: TOWNS_AT_ONCE }, () => crashTown(stage, options, direction, crashes));
+    outcomes.push(...(await Promise.all(towns)));
+    points += crashes.count;
+    options.say(`${points} crash points`);
   }
-  return { points, calls, findings };
+  const findings = outcomes.flatMap((outcome) => outcome.findings);
+  for (const line of outcomes.flatMap(({ lines }) => lines)) options.say(line);
+  return { points, findings, calls: outcomes.reduce((sum, { calls }) => sum + calls, 0) };
 }
 
-/** Resolves with how many points there were. */
-async function crashTown(town: Town, direction: "inbound" | "outbound", chance: Random): Promise<number> {
-  const plot: Plot = "goodbye";
-  for (let nth = 1, points = 0; ; nth++) {
-    for (const when of ["before", "after"] as const) {
-      const life = town.begin({ nth, when });
-      const died = life.exited.then(() => true);
-      // A call that is asked for again may begin before this one is told that the process is ready.
-      const isOpen = await Promise.race([
-        town.opened(life).then(
-          () => true,
-          () => false,
-        ),
-        died.then(() => false),
-      ]);
-      const key = `${direction}-${nth}-${when}`;
-      const call = async () => {
-        if (direction === "inbound") await town.ring(plot, chance);
-        else await town.place(plot, chance, key, { answerAfterMs: 300 });
-        await town.quiet(QUIET_WITHIN_MS);
-        return false;
-      };
-      const hasDied = isOpen ? await Promise.race([died, call()]) : await died;
-      if (!hasDied) return points; // there is no such point: the whole call went by
-      town.killedAtMs.push(town.clock.now());
-      points += 1;
-    }
+async function crashTown(
+  stage: Stage,
+  { speed, seed }: KillOptions,
+  direction: "inbound" | "outbound",
+  crashes: CrashPoints,
+): Promise<Outcome> {
+  const town = await openTown(stage, { speed });
+  const chance = random(seed);
+  try {
+    for (let point = crashes.next(); point; point = crashes.next())
+      crashes.tried(await crashOnce(town, direction, chance, point));
+    if (town.hasDied) await town.opened(town.begin());
+    return await settle(town);
+  } finally {
+    await town.close();
+    await town.remove();
   }
+}
+
+/** Resolves with whether the process died: the call has that point. */
+async function crashOnce(
+  town: Town,
+  direction: "inbound" | "outbound",
+  chance: Random,
+  point: CrashPoint,
+): Promise<boolean> {
+  const life = town.begin(point);
+  const died = life.exited.then(() => true);
+  const isOpen = await Promise.race([
+    town.opened(life).then(
+      () => true,
+      () => false, // a call that was asked for again may begin before we are told that the process is ready
+    ),
+    died.then(() => false),
+  ]);
+  const call = async (): Promise<boolean> => {
+    if (direction === "inbound") await town.ring("goodbye", chance);
+    else await town.place("goodbye", chance, `${point.nth}-${point.when}`, { answerAfterMs: 300 });
+    await town.quiet(QUIET_WITHIN_MS);
+    return false;
+  };
+  const hasDied = isOpen ? await Promise.race([died, call()]) : await died;
+  if (hasDied) town.killedAtMs.push(town.clock.now());
+  return hasDied;
 }
 
 const DIRECTIONS = { none: [], outbound: ["outbound"], both: ["outbound", "inbound"] } as const;

@@ -1,4 +1,5 @@
 /** The plugin as a user runs it, in a process that may be killed. Orders and answers travel over its parent's channel. */
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import type { Logger } from "../../src/hosts/host.ts";
 import { standaloneHost } from "../../src/hosts/standalone.ts";
@@ -99,4 +100,5 @@ process.on("message", (message: ToProcess) => void (act[message.type] as (messag
 process.on("disconnect", () => process.exit(0));
 
 await plugin.start();
+flushCompileCache(); // a process that is killed does not get to it
 tell({ type: "ready", port: (await plugin.status()).listening?.port ?? 0 });

@@ -7,12 +7,15 @@ import { judge, type Kept, readKept } from "./verdict.ts";
 export interface Outcome {
   readonly calls: number;
   readonly findings: readonly Finding[];
+  /** What is wrong and how it came, for whoever reads along. */
+  readonly lines: readonly string[];
 }
 
 /** When nobody rings any more, all is over within this time of the machine. */
 const QUIET_WITHIN_MS = 90_000;
 /** A process at rest holds as much as when it began, but for caches and compiled code. */
 const LEARNT_BYTES = 24 * 1024 * 1024;
+const MAX_LINE = 200;
 const AT_REST_WITHIN_MS = 15_000;
 
 /** Waits until all is over, stops the plugin and judges; `more` judges beside. */
@@ -34,10 +37,24 @@ export async function settle(
   await town.process.stop();
   const kept = await readKept(town);
   findings.push(...(await judge(town, kept)), ...more(kept));
-  return { calls: town.told.length, findings };
+  const lines = [...new Set(findings.map(({ about }) => about))].flatMap((about) => [
+    ...findings.filter((finding) => finding.about === about).map(({ kind, why }) => `  ${kind} ${about}: ${why}`),
+    ...storyOf(kept.get(about)),
+    ...(town.keeper.logged.get(about) ?? []).map((line) => `    ${line}`),
+  ]);
+  return { calls: town.told.length, findings, lines };
 }
 
 // --- Internal helpers ---
+
+/** A call's journal in a few lines: seconds from its beginning, and what happened. */
+function storyOf(kept: Kept | undefined): string[] {
+  const events = (kept?.journal ?? []).map(({ event }) => {
+    const { type, atMs, ...facts } = event;
+    return `${((atMs - (kept?.call.createdAtMs ?? 0)) / 1_000).toFixed(1)} ${type} ${JSON.stringify(facts)}`;
+  });
+  return events.map((event) => `    ${event.slice(0, MAX_LINE)}`);
+}
 
 /** What the last life holds when it has nothing to do. */
 async function leftovers(town: Town, mostBytes: number): Promise<Finding[]> {

@@ -18,6 +18,8 @@ const OUR_NUMBER = "+15550001234";
 /** Nobody resolves this name: the simulated network carries it to loopback, as a tunnel would. */
 const PUBLIC_URL = "https://voice.example.com";
 const CONSULT_MS = 2_500;
+/** Nobody lets a phone ring for longer. */
+const RINGING_MS = 60_000;
 /** Each call is with somebody else; so many are known to us. */
 const MOST_PEOPLE = 1_000;
 const numberOf = (index: number): string => `+1555${2_000_000 + index}`;
@@ -76,6 +78,7 @@ export class Town {
   readonly #parts: TownParts;
   readonly #routes: Record<string, string>;
   #process: PluginProcess | undefined;
+  #hasDied = true;
   #port = 0;
   #api: { url: string; token: string } | undefined;
 
@@ -99,6 +102,11 @@ export class Town {
     return this.#process;
   }
 
+  /** Whether no life of the plugin goes on. */
+  get hasDied(): boolean {
+    return this.#hasDied;
+  }
+
   /** Begins a life of the plugin; it is `ready` when it says so. */
   begin(crash?: CrashPoint): PluginProcess {
     const { time, stage, account, disk } = this.#parts;
@@ -115,6 +123,10 @@ export class Town {
       { host: (verb, payload) => this.keeper.host(verb, payload), onMessage: (message) => this.#hear(message) },
     );
     this.#process = life;
+    this.#hasDied = false;
+    void life.exited.then(() => {
+      if (this.#process === life) this.#hasDied = true;
+    });
     return life;
   }
 
@@ -137,7 +149,11 @@ export class Town {
     const from = numberOf(this.told.length);
     const index = this.told.push({ plot, fate, leg: undefined, endedAtMs: undefined }) - 1;
     const leg = this.phones.ring({ from, to: OUR_NUMBER, script: person(plot, fate, random) });
+    const patience = this.clock.after(RINGING_MS, () => {
+      if (leg.status !== "in-progress") leg.hangUp();
+    });
     await this.#over({ plot, fate, leg, endedAtMs: undefined }, index);
+    patience.stop();
   }
 
   /** We ring somebody, by the API. Resolves once their phone is silent again. */

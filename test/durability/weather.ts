@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/core/clock.ts";
-import type { RestFate, StreamFate, WebhookFate } from "../../src/testing/phone-network/index.ts";
+import type { RestFate, StreamFate, WebhookFate, WebhookKind } from "../../src/testing/phone-network/index.ts";
 import type { Random } from "../situations/random.ts";
 import type { Town } from "./town.ts";
 
@@ -57,7 +57,7 @@ export class Weather {
     this.#chance = chance;
     this.#clock = town.clock;
     const { faults } = town.phones;
-    faults.webhook = () => this.#webhook();
+    faults.webhook = ({ kind }) => this.#webhook(kind);
     faults.stream = ({ callSid }) => this.#stream(callSid);
     faults.rest = ({ method, path }) => this.#rest(method, path);
     faults.deliverFrame = () => !this.#chance.chance(0.02);
@@ -123,14 +123,14 @@ export class Weather {
     process.setDisk("well");
   }
 
-  #webhook(): WebhookFate | undefined {
+  #webhook(kind: WebhookKind): WebhookFate | undefined {
     const chance = this.#chance;
     if (this.#now === "carrier-away" && chance.chance(5)) return { lose: true };
     if (!chance.chance(2.5)) return undefined;
     return chance.pick<() => WebhookFate>([
       () => ({ delayMs: chance.between(100, 6_000) }),
       () => ({ copies: chance.whole(2, 4) }),
-      () => ({ swapWithNext: true }),
+      () => (kind === "status" ? { swapWithNext: true } : { delayMs: chance.between(100, 1_000) }), // others have no next
       () => ({ lose: true }),
       () => ({ loseAnswer: true }),
       () => ({ copies: 2, delayMs: chance.between(100, 3_000) }),
