@@ -3,7 +3,7 @@ import { dayOf } from "./calls/context/days.ts";
 import type { Filled } from "./calls/context/fill.ts";
 import { MemoryFiles } from "./calls/context/memory-files.ts";
 import { noteOf, provenance } from "./calls/context/note.ts";
-import { type DayNote, NoteFiles } from "./calls/context/note-file.ts";
+import { type DayNote, type NoteChange, NoteFiles } from "./calls/context/note-file.ts";
 import { type ContextRequest, gatherSources } from "./calls/context/sources.ts";
 import { ContextThread } from "./calls/context/thread.ts";
 import type { FilesRequest } from "./calls/context/wanted.ts";
@@ -106,11 +106,12 @@ export class VoiceContextManager {
   }
 
   /**
-   * Takes notes out of the daily files, which keep every byte of others. Durable when it resolves, with how many that
-   * were. @throws HostError a file could not be rewritten; trying again later is safe
+   * Rewrites notes in the daily files, or takes them out where `change` says `undefined`; every byte of others stays.
+   * Durable when it resolves, with how many were changed.
+   * @throws HostError a file could not be rewritten; trying again later is safe
    */
-  removeNotes(workspaceDir: string, notes: readonly DayNote[]): Promise<number> {
-    return this.#notes.remove(workspaceDir, notes);
+  changeNotes(workspaceDir: string, change: NoteChange): Promise<number> {
+    return this.#notes.change(workspaceDir, change);
   }
 
   /**

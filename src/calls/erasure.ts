@@ -2,10 +2,11 @@ import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
 import { NotAllowedError, StoreError } from "../core/errors.ts";
 import type { CallEvent } from "../core/events.ts";
+import { blotted, isNamed, mentionFinder } from "../core/mentions.ts";
 import { NO_CODES, type OwnerCodes } from "../core/owner-code.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Store } from "../stores/store.ts";
-import type { DayNote } from "./context/note-file.ts";
+import type { DayNote, NoteChange } from "./context/note-file.ts";
 
 /** Whom to erase. */
 export interface ErasureOrder {
@@ -44,7 +45,7 @@ export interface ErasedCounts {
   readonly notes: number;
   readonly documents: number;
   readonly claims: number;
-  /** Entries of other people's calls in which the number was made unreadable. */
+  /** Entries of other people's calls, and what is kept of them, in which the number was made unreadable. */
   readonly mentions: number;
   /** Rows and files that had been set aside as damaged: what stands in them cannot be known. */
   readonly damaged: number;
@@ -59,7 +60,8 @@ export interface FilesOfCalls {
 /** Notes of calls in workspaces' daily files. */
 export interface NotesOfCalls {
   notes(workspaceDir: string): Promise<readonly DayNote[]>;
-  removeNotes(workspaceDir: string, notes: readonly DayNote[]): Promise<number>;
+  /** Each note becomes what `change` makes of it; nothing stays of one for which that is `undefined`. */
+  changeNotes(workspaceDir: string, change: NoteChange): Promise<number>;
 }
 
 export interface ErasureParts {
@@ -221,24 +223,32 @@ export class Erasure {
       ...files,
       notes,
       ...(await this.#removeMentions(order, [...callIds, ...legIds])),
-      mentions: await store.blot(order.number, order.accountId),
       damaged: await store.dropDamage(),
     };
   }
 
-  /** Notes of the calls, and those that name the number: calls may be gone whose notes are not. */
+  /**
+   * Notes of the calls, and of calls that are gone and name the number. In the note of somebody else's call only the
+   * number goes.
+   */
   async #removeNotes({ number, accountId }: ErasureOrder, callIds: readonly string[], more: readonly string[]) {
     const { notes, workspaces, store } = this.#parts;
+    const theirs = new Set(callIds.map((callId) => callId.replace(/[^\w-]/g, "_")));
+    const isMentioned = mentionFinder([number]);
     let removed = 0;
     for (const workspace of unique([...(await workspaces()), ...more])) {
-      const due: DayNote[] = [];
-      for (const note of await notes.notes(workspace)) {
-        const isTheirs = callIds.some((callId) => callId.replace(/[^\w-]/g, "_") === note.callId);
-        const isNamed = note.text.includes(number);
-        const isOthers = isNamed && accountId !== undefined && (await store.call(note.callId)) !== undefined;
-        if (isTheirs || (isNamed && !isOthers)) due.push(note);
+      const others = new Map<string, string>();
+      for (const { callId, text } of await notes.notes(workspace)) {
+        const call = theirs.has(callId) || !isMentioned(text) ? undefined : await store.call(callId);
+        if (call) others.set(callId, call.accountId);
       }
-      removed += await notes.removeNotes(workspace, due);
+      await notes.changeNotes(workspace, ({ callId, text }) => {
+        const other = others.get(callId);
+        if (other !== undefined) return accountId === undefined || accountId === other ? blotted(text, number) : text;
+        const isTheirs = theirs.has(callId) || isMentioned(text);
+        if (isTheirs) removed += 1;
+        return isTheirs ? undefined : text;
+      });
     }
     return removed;
   }
@@ -247,15 +257,21 @@ export class Erasure {
     const { store } = this.#parts;
     const found = await store.mentions([number, ...ids]);
     let documents = 0;
+    let mentions = 0;
     for (const { kind, key, value, version } of found.documents) {
       if (kind === KIND || !isOf(accountId, key, value, ids)) continue;
+      const isTheirs = mentionFinder([number, ...ids])(key) || isNamed(value, [number, ...ids]);
       // An account's codes are the owner's: only what they say of the call goes, and a lock stays locked.
-      const rest = kind === OWNER_CODE ? withoutCode(value as OwnerCodes) : undefined;
+      const codes = kind === OWNER_CODE ? withoutCode(value as OwnerCodes) : undefined;
+      const rest = isTheirs ? codes : blotted(value, number);
       // One that somebody changes at this moment is found by the next look.
-      if (await store.keep(kind, key, rest, version)) documents += 1;
+      if (!(await store.keep(kind, key, rest, version))) continue;
+      if (isTheirs) documents += 1;
+      else mentions += 1;
     }
     await store.unclaim(found.claims);
-    return { documents, claims: found.claims.length };
+    mentions += await store.blot(number, accountId);
+    return { documents, claims: found.claims.length, mentions };
   }
 }
 

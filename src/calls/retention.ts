@@ -202,13 +202,16 @@ export class Retention {
     if (workspaceDir === undefined) return 0;
     const firstKept = dayOf(this.#beforeMs(retention.noteDays), timeZone);
     const old = (await notes.notes(workspaceDir)).filter(({ day }) => day < firstKept);
-    const due = [];
+    const due = new Set<string>();
     for (const note of old) {
-      if (due.length >= MOST_AT_ONCE) break;
+      if (due.size >= MOST_AT_ONCE) break;
       const call = await store.call(note.callId);
-      if (call === undefined || call.accountId === accountId) due.push(note); // a workspace may be of several accounts
+      if (call === undefined || call.accountId === accountId) due.add(note.callId); // a workspace may be of several accounts
     }
-    return due.length === 0 ? 0 : notes.removeNotes(workspaceDir, due);
+    if (due.size === 0) return 0;
+    return notes.changeNotes(workspaceDir, ({ callId, text, day }) =>
+      day < firstKept && due.has(callId) ? undefined : text,
+    );
   }
 }
 

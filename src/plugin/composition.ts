@@ -82,7 +82,7 @@ export function compose({ settings, host, clock, store, tools, emit, place, stop
     clock,
     store,
     accounts,
-    notes: { notes: (dir) => contexts.notes(dir), removeNotes: (dir, notes) => contexts.removeNotes(dir, notes) },
+    notes: { notes: (dir) => contexts.notes(dir), changeNotes: (dir, change) => contexts.changeNotes(dir, change) },
     isBusy: (callId) => feed.isOpen(callId),
     isIdle: () => calls.size === 0,
   });

@@ -1,6 +1,7 @@
 import type { Call } from "../core/call.ts";
 import { StoreError } from "../core/errors.ts";
 import type { JournalEntry } from "../core/events.ts";
+import { blotted, mentionFinder } from "../core/mentions.ts";
 import { withoutWords } from "../core/redaction.ts";
 import { holdsWords, wordsOf } from "../core/search.ts";
 import {
@@ -15,7 +16,6 @@ import {
   writeEvent,
   writeValue,
 } from "./folded.ts";
-import { blotted, mentionFinder } from "./mentions.ts";
 import { matches, newestFirst, pageQuery, writeCursor } from "./page.ts";
 import { hitOf, hitQuery, inHitOrder, writePlace } from "./search-page.ts";
 import type { Claim, Store } from "./store.ts";

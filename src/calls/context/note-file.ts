@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HostError } from "../../core/errors.ts";
-import { type FoundNote, findNotes, withoutNotes } from "./note-removal.ts";
+import { findNotes, withNotes } from "./note-removal.ts";
 import { insideWorkspace } from "./workspace-file.ts";
 
 /** A note of a call, and the day whose file holds it. */
@@ -12,6 +12,9 @@ export interface DayNote {
   readonly day: string;
   readonly text: string;
 }
+
+/** What becomes of a note. */
+export type NoteChange = (note: DayNote) => string | undefined;
 
 /** So often a file is read again that somebody else changed while it was rewritten. */
 const REWRITES = 10;
@@ -41,17 +44,15 @@ export class NoteFiles {
   }
 
   /**
-   * Takes these notes out of their files, which keep every other byte; a file that held nothing else is removed.
-   * Durable when it resolves, with how many notes that were. @throws HostError one could not be rewritten
+   * Rewrites notes: each becomes what `change` makes of it, and nothing stays of one for which that is `undefined`. The
+   * files keep every other byte; one that held nothing else is removed. Durable when it resolves, with how many notes
+   * were changed. @throws HostError a file could not be rewritten
    */
-  async remove(workspaceDir: string, notes: readonly DayNote[]): Promise<number> {
-    let removed = 0;
-    for (const { day, path } of await dailyFiles(workspaceDir)) {
-      const due = new Set(notes.filter((note) => note.day === day).map(({ callId }) => callId));
-      if (due.size === 0) continue;
-      removed += await this.#inTurn(path, () => rewrite(path, ({ callId }) => due.has(callId)));
-    }
-    return removed;
+  async change(workspaceDir: string, change: NoteChange): Promise<number> {
+    let changed = 0;
+    for (const { day, path } of await dailyFiles(workspaceDir))
+      changed += await this.#inTurn(path, () => rewrite(path, (note) => change({ ...note, day })));
+    return changed;
   }
 
   /** One thing after the other is done to a file. @throws HostError */
@@ -145,13 +146,17 @@ async function readPlain(path: string): Promise<Buffer> {
 }
 
 /** Writes the file anew beside itself and puts it in its place, unless somebody has changed it meanwhile. */
-async function rewrite(path: string, isDue: (note: FoundNote) => boolean): Promise<number> {
+async function rewrite(
+  path: string,
+  change: (note: { readonly callId: string; readonly text: string }) => string | undefined,
+): Promise<number> {
   for (let attempt = 0; attempt < REWRITES; attempt++) {
     const before = await stampOf(path);
     const bytes = await readPlain(path);
-    const due = findNotes(bytes).filter(isDue);
+    const all = findNotes(bytes).map((note) => [note, change({ callId: note.callId, text: note.text })] as const);
+    const due = all.filter(([note, text]) => text !== note.text);
     if (due.length === 0) return 0;
-    const rest = withoutNotes(bytes, due);
+    const rest = withNotes(bytes, new Map(due));
     const beside = join(dirname(path), `.${path.slice(dirname(path).length + 1)}.voice`);
     await writeDurably(beside, rest, (await stat(path)).mode & 0o777);
     if ((await stampOf(path)) !== before) continue;

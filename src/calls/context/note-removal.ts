@@ -3,9 +3,11 @@ export interface FoundNote {
   /** The call's id, as its line names it. */
   readonly callId: string;
   readonly text: string;
-  /** Its bytes in the file: from `start` on, before `end`. */
-  readonly start: number;
+  /** Its bytes in the file: from `begin` on, before `end`. */
+  readonly begin: number;
   readonly end: number;
+  /** Where what came with it starts: the empty line above it, unless that keeps two texts of others apart. */
+  readonly start: number;
 }
 
 const PROVENANCE = /^<!-- voice:([\w-]+) -->$/;
@@ -26,20 +28,27 @@ export function findNotes(file: Buffer): FoundNote[] {
     const callId = PROVENANCE.exec(lines[at]?.text ?? "")?.[1];
     if (callId === undefined) continue;
     const last = lastLine(lines, at);
-    const [start, end] = [lines[at]?.start ?? 0, lines[last]?.end ?? 0];
-    notes.push({ callId, text: file.toString("utf8", start, end), ...withGap(lines, at, last, { start, end }) });
+    const [begin, end] = [lines[at]?.start ?? 0, lines[last]?.end ?? 0];
+    notes.push({
+      callId,
+      text: file.toString("utf8", begin, end),
+      begin,
+      end,
+      start: gapAbove(lines, at, last) ?? begin,
+    });
     at = last;
   }
   return notes;
 }
 
-/** The file without these notes; every other byte stays. */
-export function withoutNotes(file: Buffer, notes: readonly FoundNote[]): Buffer {
+/** The file with other texts in place of notes; nothing stays of one whose text is `undefined`. Every other byte stays. */
+export function withNotes(file: Buffer, changes: ReadonlyMap<FoundNote, string | undefined>): Buffer {
   const kept: Buffer[] = [];
   let from = 0;
-  for (const { start, end } of notes) {
-    kept.push(file.subarray(from, start));
-    from = end;
+  for (const [note, text] of changes) {
+    const isGone = text === undefined;
+    kept.push(file.subarray(from, isGone ? note.start : note.begin), Buffer.from(text ?? ""));
+    from = note.end;
   }
   return Buffer.concat([...kept, file.subarray(from)]);
 }
@@ -76,10 +85,9 @@ function lastLine(lines: readonly Line[], first: number): number {
   return at > first + 3 ? at - 1 : first + 1;
 }
 
-/** With the empty line above it, which came with the note, unless that now keeps two texts of others apart. */
-function withGap(lines: readonly Line[], first: number, last: number, note: { start: number; end: number }) {
-  const above = lines[first - 1];
-  const below = lines[last + 1];
+/** Where the empty line above a note starts, if it goes with the note. */
+function gapAbove(lines: readonly Line[], first: number, last: number): number | undefined {
+  const [above, below] = [lines[first - 1], lines[last + 1]];
   const isGap = above?.text === "" && (below === undefined || below.text === "");
-  return isGap ? { ...note, start: above.start } : note;
+  return isGap ? above.start : undefined;
 }

@@ -17,6 +17,14 @@ export function blotted<Value>(value: Value, number: string): Value {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, blotted(one, number)])) as Value;
 }
 
+/** Whether somewhere in a value that JSON holds a text is one of these names and nothing else. */
+export function isNamed(value: unknown, names: readonly string[]): boolean {
+  if (typeof value === "string")
+    return names.some((name) => value === name || value === name.replace(/^\+(?=\d+$)/, ""));
+  if (typeof value !== "object" || value === null) return false;
+  return Object.values(value).some((one) => isNamed(one, names));
+}
+
 // --- Internal helpers ---
 
 function patternOf(name: string): string {
