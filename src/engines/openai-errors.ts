@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import { EngineRefusedError, EngineUnreachableError, VoiceError } from "../core/errors.ts";
 import type { ResponseFailure, ResponseOrder } from "./engine.ts";
 
@@ -67,15 +66,17 @@ export function unreachable(url: URL, cause: Error): EngineUnreachableError {
   );
 }
 
-/** Reads why an upgrade was answered with plain HTTP. */
-export async function readRefusal(response: IncomingMessage): Promise<VoiceError> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) {
-    chunks.push(chunk as Buffer);
+/** Reads why a request was refused, or an upgrade answered with plain HTTP. */
+export async function readRefusal(
+  status: number,
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<VoiceError> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) {
+    chunks.push(chunk);
     if (chunks.length > 16) break;
   }
   const text = Buffer.concat(chunks).toString("utf8");
-  const status = response.statusCode ?? 0;
   if (status >= 500) return new EngineUnreachableError(`OpenAI Realtime answered ${status}. Try again later.`);
   const { code, message } = errorBody(text);
   return refusal(

@@ -41,10 +41,14 @@ export function openaiRealtime(options: OpenAIRealtimeOptions): Engine {
     },
     open: (config, signal) => open(options, config, signal),
     async probe(signal) {
-      const client = await restClient(options);
-      await client.models.retrieve(options.model, { signal }).catch((error: unknown) => {
-        throw toVoiceError(error);
+      const url = new URL(`${options.baseUrl}/models/${encodeURIComponent(options.model)}`);
+      // Asked again and again while the channel runs: OpenAI's client would be 35 MB for this one request.
+      const headers = { authorization: `Bearer ${options.apiKey}` };
+      const response = await fetch(url, { headers, redirect: "error", signal }).catch((cause: Error) => {
+        throw unreachable(url, cause.cause instanceof Error ? cause.cause : cause);
       });
+      if (!response.ok) throw await readRefusal(response.status, response.body ?? []);
+      await response.body?.cancel();
     },
     ...(webhooks && { webhooks }),
   };
@@ -78,7 +82,7 @@ async function open(options: OpenAIRealtimeOptions, config: EngineConfig, signal
   signal.addEventListener("abort", onAbort, { once: true });
   socket.on("error", (error) => fail(unreachable(url, error)));
   socket.on("unexpected-response", (_request, response) => {
-    readRefusal(response).then(fail, fail);
+    readRefusal(response.statusCode ?? 0, response).then(fail, fail);
   });
   socket.on("close", (code) => fail(unreachable(url, new Error(`closed with code ${code}`))));
   try {
