@@ -57,6 +57,10 @@ export interface MonitorParts {
 
 /** How often it is looked what is due. */
 const TICK_MS = 1_000;
+/** A process that starts has other things to do, and its first calls come. */
+const FIRST_AFTER_MS = 10_000;
+/** Looks begin one by one; of many things a few at a time, so that each has its turn within so many ticks. */
+const TURNS = 20;
 
 /** The key of a check: names and accounts have no colon. */
 export const checkKey = ({ check, accountId }: Pick<HealthStanding, "check" | "accountId">): string =>
@@ -88,7 +92,10 @@ export class HealthMonitor {
     const { clock } = this.#parts;
     this.#stopped = new AbortController();
     for (const [key, level] of before) this.#watch(key, level);
-    this.#timer = clock.every(TICK_MS, () => this.#tick());
+    this.#timer = clock.after(FIRST_AFTER_MS, () => {
+      this.#timer = clock.every(TICK_MS, () => this.#tick());
+      this.#tick();
+    });
   }
 
   /** Looks no more. Resolves when nothing of ours runs. */
@@ -108,10 +115,13 @@ export class HealthMonitor {
   #tick(): void {
     const checks = new Map(this.#parts.checks().map((check) => [keyOf(check), check]));
     for (const [key, { shown }] of this.#watched) if (shown && !checks.has(key)) this.#watched.delete(key);
+    const due: [HealthCheck, Watched][] = [];
     for (const [key, check] of checks) {
       const watched = this.#watched.get(key) ?? this.#watch(key, "well");
-      if (!watched.isRunning && this.#isDue(watched)) this.#begin(check, watched);
+      if (!watched.isRunning && this.#isDue(watched)) due.push([check, watched]);
     }
+    due.sort(([, a], [, b]) => a.startedAtMs - b.startedAtMs); // whoever has waited longest
+    for (const [check, watched] of due.slice(0, Math.ceil(checks.size / TURNS))) this.#begin(check, watched);
     this.#telling ??= this.#parts.onStandings(this.standings()).finally(() => {
       this.#telling = undefined;
     });

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { HealthMonitor, type HealthStanding } from "../../../src/calls/health/monitor.ts";
+import type { HealthLevel } from "../../../src/core/health.ts";
 import { silentLogger } from "../../../src/logger.ts";
 import { handClock } from "../clock.ts";
 import { breathe, type ScriptedCheck, scriptedCheck } from "./bench.ts";
@@ -22,6 +23,13 @@ function watch(...checks: ScriptedCheck[]) {
   return { monitor, told, present, level };
 }
 
+/** Starts, and lets the time pass in which a process that starts is left alone. */
+async function begin(ours: HealthMonitor, before?: ReadonlyMap<string, HealthLevel>): Promise<void> {
+  ours.start(before);
+  await pass(9);
+  expect(ours.standings()).toEqual([]);
+}
+
 /** Lets seconds pass one by one, with all that happens in each. */
 async function pass(seconds: number): Promise<void> {
   for (let second = 0; second < seconds; second++) {
@@ -33,7 +41,7 @@ async function pass(seconds: number): Promise<void> {
 test("what is well is looked at once a period; after a bad look sooner, and it has fallen after enough of them", async () => {
   const store = scriptedCheck("store");
   const { monitor: ours, level } = watch(store);
-  ours.start();
+  await begin(ours);
   await pass(60);
   expect([store.looks, level("store")]).toEqual([1, "well"]);
   store.level = "down";
@@ -56,7 +64,7 @@ test("what is well is looked at once a period; after a bad look sooner, and it h
 test("what is shown goes with the level, with a remedy while it is not well", async () => {
   const store = scriptedCheck("store");
   const { monitor: ours } = watch(store);
-  ours.start();
+  await begin(ours);
   await pass(1);
   expect(ours.standings()).toEqual([
     {
@@ -82,7 +90,7 @@ test("a look without an answer is a bad one, and looks at the same thing never o
   const engine = scriptedCheck("engine", "default");
   const { monitor: ours } = watch(engine);
   engine.hangs = true;
-  ours.start();
+  await begin(ours);
   await pass(5);
   expect([engine.looks, ours.standings()]).toEqual([1, []]);
   await pass(30);
@@ -97,17 +105,29 @@ test("an answer that comes late is degraded", async () => {
     return { level: "well", message: "Well." };
   };
   const { monitor: ours, level } = watch(slow);
-  ours.start();
+  await begin(ours);
   await pass(40);
   expect(level("store")).toBe("degraded");
   expect(ours.standings()[0]?.message).toBe("It takes 2.0 s to answer.");
+});
+
+test("looks at many things are spread, and each has its turn", async () => {
+  const many = Array.from({ length: 40 }, (_, index) => scriptedCheck("carrier", `account-${index}`));
+  const { monitor: ours } = watch(...many);
+  await begin(ours);
+  const looked = () => many.reduce((sum, { looks }) => sum + looks, 0);
+  for (let second = 1; second <= 20; second++) {
+    await pass(1);
+    expect(looked()).toBe(2 * second);
+  }
+  expect(many.every(({ looks }) => looks === 1)).toBe(true);
 });
 
 test("one thing that hangs holds no other up", async () => {
   const [hanging, other] = [scriptedCheck("carrier", "a"), scriptedCheck("carrier", "b")];
   hanging.hangs = true;
   const { monitor: ours } = watch(hanging, other);
-  ours.start();
+  await begin(ours);
   await pass(2);
   expect(other.looks).toBe(1);
 });
@@ -115,7 +135,7 @@ test("one thing that hangs holds no other up", async () => {
 test("what is not looked at any more is not shown, and comes back as new", async () => {
   const [store, carrier] = [scriptedCheck("store"), scriptedCheck("carrier", "a")];
   const { monitor: ours, present } = watch(store, carrier);
-  ours.start();
+  await begin(ours);
   carrier.level = "down";
   await pass(30);
   expect(ours.standings()).toHaveLength(2);
@@ -130,7 +150,7 @@ test("what is not looked at any more is not shown, and comes back as new", async
 test("what an earlier process believed is believed until enough looks say otherwise", async () => {
   const store = scriptedCheck("store");
   const { monitor: ours, level } = watch(store);
-  ours.start(new Map([["store", "down"]]));
+  await begin(ours, new Map([["store", "down"]]));
   await pass(1);
   expect(level("store")).toBe("down");
   await pass(10);
@@ -141,7 +161,7 @@ test("stopping ends a look that runs and leaves nothing", async () => {
   const store = scriptedCheck("store");
   store.hangs = true;
   const { monitor: ours, told } = watch(store);
-  ours.start();
+  await begin(ours);
   await pass(1);
   await ours.stop();
   const { length } = told;
