@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { FRAME_BYTES } from "../../audio/g711.ts";
-import type { Input } from "./tap.ts";
+import { type FieldSink, type FieldSource, readInput, writeInput } from "./fields.ts";
+import type { Field, Input } from "./tap.ts";
 
 /** When something came in. */
 interface When {
@@ -51,12 +52,14 @@ const AT_ONCE = 0x40;
 const YES = 0x80;
 
 const FIRST_SIZE = 8 * 1024;
+/** Texts up to so many characters are looked through one by one; for longer ones that is not worth it. */
+const MOST_PLAIN = 100;
 
 /**
  * Writes items, one byte and a few numbers each. What came in is summed up as well: by that sum a record that was
  * changed is told from decisions that have.
  */
-export class ItemWriter {
+export class ItemWriter implements FieldSink {
   #bytes = Buffer.allocUnsafe(FIRST_SIZE);
   #at = 0;
   #sum = new InputSum();
@@ -69,7 +72,7 @@ export class ItemWriter {
   frame(afterMs: number, nested: boolean, atOnce: boolean, length: number): void {
     this.#sum.frame(afterMs, flagsOf(nested, atOnce), length);
     this.#when(length === FRAME_BYTES ? FRAME : ODD_FRAME, afterMs, nested, atOnce);
-    if (length !== FRAME_BYTES) this.#number(length);
+    if (length !== FRAME_BYTES) this.number(length);
   }
 
   beat(afterMs: number, nested: boolean, atOnce: boolean): void {
@@ -78,37 +81,36 @@ export class ItemWriter {
   }
 
   input(what: Input, afterMs: number, nested: boolean, atOnce: boolean): void {
-    const text = JSON.stringify(what);
-    this.#sum.input(afterMs, flagsOf(nested, atOnce), text);
+    this.#sum.input(afterMs, flagsOf(nested, atOnce), what);
     this.#when(INPUT, afterMs, nested, atOnce);
-    this.#text(text);
+    writeInput(this, what);
   }
 
   command(line: string): void {
     this.#tag(COMMAND);
-    this.#text(line);
+    this.text(line);
   }
 
   sessionAudio(session: number): void {
     this.#tag(SESSION_AUDIO);
-    this.#number(session);
+    this.number(session);
   }
 
   /** `audible` tells of the frame that begins at a byte. */
   legAudio(length: number, audible: (at: number) => boolean): void {
     this.#tag(LEG_AUDIO);
-    this.#number(length);
+    this.number(length);
     let bits = 0;
     let count = 0;
     for (let at = 0; at < length; at += FRAME_BYTES) {
       bits = (bits << 1) | (audible(at) ? 1 : 0);
       count += 1;
       if (count % 7 === 0) {
-        this.#byte(bits);
+        this.byte(bits);
         bits = 0;
       }
     }
-    if (count % 7 > 0) this.#byte(bits);
+    if (count % 7 > 0) this.byte(bits);
   }
 
   putOff(verdict: boolean): void {
@@ -122,9 +124,9 @@ export class ItemWriter {
   heard(level: number, floor: number, flags: number): void {
     this.#sum.heard(level, floor, flags);
     this.#tag(HEARD);
-    this.#byte(level);
-    this.#byte(floor);
-    this.#byte(flags);
+    this.byte(level);
+    this.byte(floor);
+    this.byte(flags);
   }
 
   audible(audible: boolean): void {
@@ -134,20 +136,20 @@ export class ItemWriter {
   seen(name: string, value: string): void {
     this.#sum.seen(name, value);
     this.#tag(SEEN);
-    this.#text(name);
-    this.#text(value);
+    this.text(name);
+    this.text(value);
   }
 
   id(id: string): void {
     this.#tag(ID);
-    this.#text(id);
+    this.text(id);
   }
 
   /** Writes down the sum of all that came in so far. */
   check(sum = this.#sum.value): void {
     this.#tag(CHECK);
-    this.#byte(sum & 0xff);
-    this.#byte(sum >> 8);
+    this.byte(sum & 0xff);
+    this.byte(sum >> 8);
   }
 
   end(): void {
@@ -181,7 +183,7 @@ export class ItemWriter {
 
   #when(kind: number, afterMs: number, nested: boolean, atOnce: boolean): void {
     this.#tag(kind | flagsOf(nested, atOnce));
-    this.#number(afterMs);
+    this.number(afterMs);
   }
 
   #verdict(kind: number, verdict: boolean): void {
@@ -191,25 +193,43 @@ export class ItemWriter {
 
   #tag(tag: number): void {
     if (this.#at + 64 > this.#bytes.length) this.#grow(64);
-    this.#byte(tag);
+    this.byte(tag);
   }
 
-  #byte(byte: number): void {
+  byte(byte: number): void {
     if (this.#at === this.#bytes.length) this.#grow(1);
     this.#bytes[this.#at++] = byte;
   }
 
-  #number(value: number): void {
+  number(value: number): void {
     let rest = value;
-    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) this.#byte((rest % 0x80) | 0x80);
-    this.#byte(rest);
+    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) this.byte((rest % 0x80) | 0x80);
+    this.byte(rest);
   }
 
-  #text(text: string): void {
+  text(text: string): void {
+    if (this.#asciiText(text)) return;
     const length = Buffer.byteLength(text);
-    this.#number(length);
+    this.number(length);
     if (this.#at + length > this.#bytes.length) this.#grow(length);
     this.#at += this.#bytes.write(text, this.#at);
+  }
+
+  /** Writes a short text of plain letters, as nearly all are. Says whether it is one. */
+  #asciiText(text: string): boolean {
+    const { length } = text;
+    if (length > MOST_PLAIN) return false;
+    if (this.#at + length + 1 > this.#bytes.length) this.#grow(length + 1);
+    const bytes = this.#bytes;
+    const from = this.#at + 1;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      bytes[from + i] = code;
+    }
+    bytes[from - 1] = length;
+    this.#at = from + length;
+    return true;
   }
 
   #grow(by: number): void {
@@ -238,10 +258,10 @@ export class InputSum {
     this.#add(afterMs);
   }
 
-  input(afterMs: number, flags: number, text: string): void {
+  input(afterMs: number, flags: number, what: Input): void {
     this.#add(INPUT | flags);
     this.#add(afterMs);
-    this.#text(text);
+    for (const field of what) this.#field(field);
   }
 
   heard(level: number, floor: number, flags: number): void {
@@ -261,13 +281,22 @@ export class InputSum {
   item(item: Item): void {
     if (item.kind === "frame") this.frame(item.afterMs, flagsOf(item.nested, item.atOnce), item.length);
     else if (item.kind === "beat") this.beat(item.afterMs, flagsOf(item.nested, item.atOnce));
-    else if (item.kind === "input")
-      this.input(item.afterMs, flagsOf(item.nested, item.atOnce), JSON.stringify(item.what));
+    else if (item.kind === "input") this.input(item.afterMs, flagsOf(item.nested, item.atOnce), item.what);
     else if (item.kind === "heard") this.heard(item.level, item.floor, item.flags);
     else if (item.kind === "put-off") this.verdict(PUT_OFF, item.verdict);
     else if (item.kind === "judged") this.verdict(JUDGED, item.verdict);
     else if (item.kind === "audible") this.verdict(AUDIBLE, item.audible);
     else if (item.kind === "seen") this.seen(item.name, item.value);
+  }
+
+  #field(field: Field): void {
+    if (typeof field === "number") this.#add(Number.isSafeInteger(field) ? field : Math.round(field * 1_000));
+    else if (typeof field === "string") this.#text(field);
+    else if (field === null || typeof field === "boolean") this.#add(field === null ? -1 : field ? -2 : -3);
+    else {
+      this.#add(-4 - field.length);
+      for (const one of field) this.#field(one);
+    }
   }
 
   #text(text: string): void {
@@ -312,7 +341,7 @@ export function* payloadsOf(bytes: Buffer): Generator<Buffer> {
 
 const flagsOf = (nested: boolean, atOnce: boolean): number => (nested ? NESTED : 0) | (atOnce ? AT_ONCE : 0);
 
-class ItemReader {
+class ItemReader implements FieldSource {
   readonly #bytes: Buffer;
   #at = 0;
 
@@ -325,23 +354,23 @@ class ItemReader {
   }
 
   next(): Item {
-    const tag = this.#byte();
+    const tag = this.byte();
     const kind = tag & KIND;
     const verdict = (tag & YES) !== 0;
-    const when = () => ({ afterMs: this.#number(), nested: (tag & NESTED) !== 0, atOnce: (tag & AT_ONCE) !== 0 });
+    const when = () => ({ afterMs: this.number(), nested: (tag & NESTED) !== 0, atOnce: (tag & AT_ONCE) !== 0 });
     switch (kind) {
       case FRAME:
         return { kind: "frame", ...when(), length: FRAME_BYTES };
       case ODD_FRAME:
-        return { kind: "frame", ...when(), length: this.#number() };
+        return { kind: "frame", ...when(), length: this.number() };
       case BEAT:
         return { kind: "beat", ...when() };
       case INPUT:
-        return { kind: "input", ...when(), what: JSON.parse(this.#text()) };
+        return { kind: "input", ...when(), what: readInput(this) };
       case COMMAND:
-        return { kind: "command", line: this.#text() };
+        return { kind: "command", line: this.text() };
       case SESSION_AUDIO:
-        return { kind: "session-audio", session: this.#number() };
+        return { kind: "session-audio", session: this.number() };
       case LEG_AUDIO:
         return this.#legAudio();
       case PUT_OFF:
@@ -349,15 +378,15 @@ class ItemReader {
       case JUDGED:
         return { kind: "judged", verdict };
       case HEARD:
-        return { kind: "heard", level: this.#byte(), floor: this.#byte(), flags: this.#byte() };
+        return { kind: "heard", level: this.byte(), floor: this.byte(), flags: this.byte() };
       case AUDIBLE:
         return { kind: "audible", audible: verdict };
       case SEEN:
-        return { kind: "seen", name: this.#text(), value: this.#text() };
+        return { kind: "seen", name: this.text(), value: this.text() };
       case ID:
-        return { kind: "id", id: this.#text() };
+        return { kind: "id", id: this.text() };
       case CHECK:
-        return { kind: "check", sum: this.#byte() | (this.#byte() << 8) };
+        return { kind: "check", sum: this.byte() | (this.byte() << 8) };
       case END:
         return { kind: "end" };
       default:
@@ -366,32 +395,32 @@ class ItemReader {
   }
 
   #legAudio(): Item {
-    const length = this.#number();
+    const length = this.number();
     const frames = Math.ceil(length / FRAME_BYTES);
     const audible: boolean[] = [];
     for (let at = 0; at < frames; at += 7) {
       const count = Math.min(7, frames - at);
-      const bits = this.#byte();
+      const bits = this.byte();
       for (let i = count - 1; i >= 0; i--) audible.push(((bits >> i) & 1) === 1);
     }
     return { kind: "leg-audio", length, audible };
   }
 
-  #byte(): number {
+  byte(): number {
     return this.#bytes.readUInt8(this.#at++);
   }
 
-  #number(): number {
+  number(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 0x80) {
-      const byte = this.#byte();
+      const byte = this.byte();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
     }
   }
 
-  #text(): string {
-    const length = this.#number();
+  text(): string {
+    const length = this.number();
     if (this.#at + length > this.#bytes.length) throw new RangeError("An item is cut off.");
     this.#at += length;
     return this.#bytes.toString("utf8", this.#at - length, this.#at);

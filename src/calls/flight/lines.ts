@@ -20,6 +20,10 @@ export function noteLine({ type, ...facts }: Unstamped, tap: Tap): string {
 
 /** What listeners are told. */
 export function emitLine<Name extends keyof VoiceEvents>(name: Name, payload: VoiceEvents[Name], tap: Tap): string {
+  if (name === "partial") {
+    const { speaker, text } = payload[0] as VoiceEvents["partial"][0]; // the most frequent by far
+    return `tells partial ${speaker} ${long(text)}`;
+  }
   const told = name === "costChanged" ? [] : payload.filter((one) => !isSummary(one));
   return `tells ${name}${told.map((one) => factOf("", one, tap)).join("")}`;
 }

@@ -183,10 +183,10 @@ export class Recorder implements Tap {
     return verdict;
   }
 
-  heard(hearing: Hearing, audible: () => boolean): void {
+  heard(hearing: Hearing, frame: Uint8Array): void {
     this.#mark();
     if (this.#isOver) return;
-    this.#items.heard(levelOf(hearing.levelDbfs), levelOf(hearing.floorDbfs), flagsOf(hearing, audible()));
+    this.#items.heard(levelOf(hearing.levelDbfs), levelOf(hearing.floorDbfs), flagsOf(hearing, isAudible(frame)));
   }
 
   end(): void {

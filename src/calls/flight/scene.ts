@@ -177,9 +177,7 @@ export class Scene {
     return {
       opening: (commands) => {
         this.#prelude = commands;
-        return this.seen.get("prelude") === "there"
-          ? { ...answers, heard: nothing, words: nothing, close: nothing }
-          : undefined;
+        return { ...answers, heard: nothing, words: nothing, close: nothing };
       },
       hideKey: nothing,
       callerFrame: nothing,

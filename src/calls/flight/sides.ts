@@ -1,4 +1,3 @@
-import { isAudible } from "../../audio/g711.ts";
 import { type Hearing, SpeechMeter } from "../../audio/speech-meter.ts";
 import type { MediaLeg, MediaListener } from "../../carriers/carrier.ts";
 import type { Call } from "../../core/call.ts";
@@ -251,13 +250,8 @@ function tapRecording(recording: CallSound, tap: Tap): CallSound {
         say: (text) => tap.input(["prelude-says", shapeOf(text)], () => commands.say(text)),
         goOn: () => tap.input(["prelude-over"], () => commands.goOn()),
       };
-      let prelude: Prelude | undefined;
-      tap.see("prelude", () => {
-        prelude = recording.opening(tapped);
-        return prelude ? "there" : "none";
-      });
-      prelude ??= recording.opening(tapped);
-      return prelude && tapPrelude(prelude, tap);
+      const prelude = recording.opening(tapped);
+      return tap.judged(prelude !== undefined) && prelude ? tapPrelude(prelude, tap) : undefined;
     },
     hideKey: () => tap.command("hides a key", () => recording.hideKey()),
     callerFrame: (frame, nowMs) => recording.callerFrame(frame, nowMs),
@@ -308,11 +302,18 @@ class TappedEar implements Ear {
 
   hear(frame: Uint8Array, endedAtMs: number): Readonly<Hearing> {
     const own = this.#hearing;
-    Object.assign(own, this.#ear.hear(frame, endedAtMs));
+    const heard = this.#ear.hear(frame, endedAtMs);
     // What is decided by is what is written down.
-    own.levelDbfs = dbfsOf(levelOf(own.levelDbfs));
-    own.floorDbfs = dbfsOf(levelOf(own.floorDbfs));
-    this.#tap.heard(own, () => isAudible(frame));
+    own.levelDbfs = dbfsOf(levelOf(heard.levelDbfs));
+    own.floorDbfs = dbfsOf(levelOf(heard.floorDbfs));
+    own.sounds = heard.sounds;
+    own.voiced = heard.voiced;
+    own.murky = heard.murky;
+    own.near = heard.near;
+    own.full = heard.full;
+    own.ignored = heard.ignored;
+    own.speechLike = heard.speechLike;
+    this.#tap.heard(own, frame);
     return own;
   }
 

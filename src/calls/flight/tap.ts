@@ -38,8 +38,8 @@ export interface Tap {
   judged(verdict: boolean): boolean;
   /** Whether a frame was put off by the ear. */
   putOff(verdict: boolean): boolean;
-  /** What the ear made of a frame, and whether that is audible. */
-  heard(hearing: Hearing, audible: () => boolean): void;
+  /** What the ear made of a frame. */
+  heard(hearing: Hearing, frame: Uint8Array): void;
   /** The conversation is over. */
   end(): void;
 }
