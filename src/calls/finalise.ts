@@ -1,12 +1,14 @@
 import type { Call } from "../core/call.ts";
 import { type Clock, sleep } from "../core/clock.ts";
-import { VoiceError } from "../core/errors.ts";
+import { CarrierUnreachableError, VoiceError } from "../core/errors.ts";
 import type { EndReason } from "../core/events.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { LiveCall, LiveCalls } from "./live-calls.ts";
 
 /** How often the carrier is asked whether a leg is really over. */
 const ASK_EVERY_MS = 400;
+/** An order to hang up that did not arrive is repeated so much later. */
+const ORDER_AGAIN_MS = 2_000;
 /** What a caller said last is still being written down when they hang up: it is waited for so long. */
 const LAST_WORDS_MS = 1_000;
 /** When the carrier stopped the media it may take so long to say that the leg has ended too; when the media broke, the leg may live. */
@@ -30,6 +32,12 @@ export interface FinaliserParts {
   readonly onEnded: (live: LiveCall) => void;
   /** The media of a call is gone, and the carrier says that its leg lives: it is to be taken up again. */
   readonly onMediaLost: (live: LiveCall) => Promise<void>;
+}
+
+/** An order to hang up, and whether the carrier has it. */
+interface HangUp {
+  readonly order: () => Promise<boolean>;
+  isTaken: boolean;
 }
 
 /** The one end of calls: every ending arrives here, the first decides, all wait for the same. */
@@ -77,8 +85,9 @@ export class Finaliser {
     await journal.write({ type: "end.requested", reason }).catch(() => {});
     if (!journal.call.legEnded && live.legId !== undefined) {
       const limit = this.#parts.clock.now() + confirmWithinMs;
-      await this.#hangUp(live, farewell, confirmWithinMs);
-      await this.#confirm(live, Math.max(0, limit - this.#parts.clock.now()));
+      const leftMs = () => Math.max(0, limit - this.#parts.clock.now());
+      const order = () => this.#hangUp(live, farewell, leftMs());
+      await this.#confirm(live, leftMs, { order, isTaken: await order() });
     }
     if (reason !== "shutdown") await conversation.lastWords(LAST_WORDS_MS);
     const { longestSilenceMs } = conversation.close();
@@ -88,28 +97,31 @@ export class Finaliser {
     return journal.call;
   }
 
-  async #hangUp(live: LiveCall, farewell: string | undefined, withinMs: number): Promise<void> {
+  /** Says whether there is no use in ordering it again. */
+  async #hangUp(live: LiveCall, farewell: string | undefined, withinMs: number): Promise<boolean> {
     const { carrier, persona } = live.account;
     const legId = live.legId as string;
     const limit = this.#limited(withinMs);
     try {
       if (farewell === undefined) await carrier.hangUp(legId, limit.signal);
       else await carrier.speakAndHangUp(legId, farewell, persona.language, limit.signal);
+      return true;
     } catch (error) {
       this.#fault(live, error);
+      return error instanceof VoiceError && !(error.retryable || error instanceof CarrierUnreachableError);
     } finally {
       limit.done();
     }
   }
 
-  /** Waits for the carrier's word that the leg is over: by its status message, or by asking. */
-  async #confirm(live: LiveCall, withinMs: number): Promise<void> {
+  /** Waits for the carrier's word that the leg is over: by its status message, or by asking. Orders what did not arrive again. */
+  async #confirm(live: LiveCall, leftMs: () => number, hangUp: HangUp): Promise<void> {
     if (live.journal.call.legEnded) return;
     const enough = new AbortController();
     const told = new Promise<undefined>((resolve) => {
       live.onLegEnded = () => resolve(undefined);
     });
-    const state = await Promise.race([told, this.#askUntilEnded(live, withinMs, enough.signal)]);
+    const state = await Promise.race([told, this.#askUntilEnded(live, leftMs(), enough.signal, hangUp)]);
     live.onLegEnded = undefined;
     enough.abort(new Error("The carrier has told us."));
     if (state === undefined) return;
@@ -124,9 +136,10 @@ export class Finaliser {
     }
   }
 
-  async #askUntilEnded(live: LiveCall, withinMs: number, enough?: AbortSignal) {
+  async #askUntilEnded(live: LiveCall, withinMs: number, enough?: AbortSignal, hangUp?: HangUp) {
     const { clock } = this.#parts;
     const until = clock.now() + withinMs;
+    let orderedAtMs = clock.now();
     const limit = this.#limited(withinMs);
     const signal = enough ? AbortSignal.any([limit.signal, enough]) : limit.signal;
     try {
@@ -134,6 +147,10 @@ export class Finaliser {
         const state = await live.account.carrier.fetchState(live.legId as string, signal).catch(() => undefined);
         if (state?.state === "ended" || clock.now() + ASK_EVERY_MS > until || signal.aborted) {
           return state ?? { state: "unknown" as const, carrierStatus: "unreachable" };
+        }
+        if (hangUp && !hangUp.isTaken && clock.now() >= orderedAtMs + ORDER_AGAIN_MS) {
+          hangUp.isTaken = await hangUp.order();
+          orderedAtMs = clock.now();
         }
         await sleep(clock, ASK_EVERY_MS, signal).catch(() => {}); // cut short: what is known then counts
       }
