@@ -1,4 +1,5 @@
 import { type Call, callerNumber } from "../core/call.ts";
+import { sleep } from "../core/clock.ts";
 import type { Afterwards } from "../core/events.ts";
 import type { RecordResult } from "../hosts/host.ts";
 import { findOutcome } from "./afterwards/outcome.ts";
@@ -13,6 +14,7 @@ export type { PostCallParts } from "./afterwards/step.ts";
  * where it failed. One step's failure holds up only those that need it. Never rejects.
  */
 export async function finishAfterwards(journal: CallJournal, parts: PostCallParts): Promise<void> {
+  await untilEnded(journal, parts);
   for (const step of STEPS) {
     if (parts.signal.aborted) return;
     if (step.isDone(journal.call) || !step.isReady(journal.call)) continue;
@@ -31,6 +33,17 @@ export async function finishAfterwards(journal: CallJournal, parts: PostCallPart
 }
 
 // --- Internal helpers ---
+
+/** A disk that was away may not have taken the end yet: what comes after a call is made of all that is durable of it. */
+async function untilEnded(journal: CallJournal, { clock, signal }: PostCallParts): Promise<void> {
+  while (journal.call.state !== "ended" && !signal.aborted) {
+    await sleep(clock, LOOK_AGAIN_MS, signal).catch(() => {}); // stopped: the loop ends
+    await journal.flush();
+  }
+}
+
+/** How often it is looked whether the end of a call stands. */
+const LOOK_AGAIN_MS = 500;
 
 /**
  * The order: the session first, because the person may write there as soon as they have hung up, and it needs nothing.
