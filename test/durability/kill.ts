@@ -125,7 +125,10 @@ class CrashPoints {
  * One call, over and over: each time the process dies at the next gated append of it, before or after, and the next
  * process goes on. Each life is the victim of one point and the heir of the one before.
  */
-async function runCrashPoints(stage: Stage, options: KillOptions): Promise<Omit<Outcome, "lines"> & { points: number }> {
+async function runCrashPoints(
+  stage: Stage,
+  options: KillOptions,
+): Promise<Omit<Outcome, "lines"> & { points: number }> {
   const outcomes: Outcome[] = [];
   let points = 0;
   for (const direction of DIRECTIONS[options.crashPoints]) {

@@ -57,7 +57,10 @@ export async function judge(town: Evidence, kept: ReadonlyMap<string, Kept>): Pr
     (told.callId === undefined ? undefined : kept.get(told.callId)) ?? byLeg.get(told.leg?.sid);
   return [
     ...[...kept.values()].flatMap((one) => [...ends(one), ...afterwards(one, town, notes)]),
-    ...town.told.flatMap((told) => [...legEnds(told, ofTold(told)), ...acknowledgedByWebhook(told, ofTold(told))]),
+    ...town.told.flatMap((told) => [
+      ...legEnds(told, ofTold(told), town),
+      ...acknowledgedByWebhook(told, ofTold(told)),
+    ]),
     ...acknowledged(town, kept),
     ...dialledTwice(town),
   ];
@@ -82,7 +85,11 @@ function ends(kept: Kept): Finding[] {
 }
 
 /** The leg and its call agree: when, and why. */
-function legEnds({ leg, fate, endedAtMs }: Told, kept: Kept | undefined): Finding[] {
+function legEnds(
+  { leg, fate, endedAtMs }: Told,
+  kept: Kept | undefined,
+  { keeper: { refused } }: Pick<Evidence, "keeper">,
+): Finding[] {
   if (!leg) return [];
   const about = kept?.call.id ?? leg.sid;
   const findings: Finding[] = [];
@@ -96,6 +103,7 @@ function legEnds({ leg, fate, endedAtMs }: Told, kept: Kept | undefined): Findin
   if (lateMs > FAREWELL_MS) {
     findings.push(found("orphans", about, `The leg lived for ${lateMs} ms after the call's end (${ended.reason}).`));
   }
+  if (refused.has(about)) return findings; // what was asked for first cannot be told any more
   const allowed = REASONS[leg.status];
   const own = events(kept, "end.requested").map(({ reason }) => reason);
   const asked = (reason: EndReason) => own.includes(reason);
