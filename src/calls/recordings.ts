@@ -290,7 +290,7 @@ export class Recordings {
     if (!recording || recording.state === "deleted") return this.#folder.remove(name);
     const facts = await repair(this.#folder.pathOf(name)).catch((error: unknown) => error as Error);
     if (facts instanceof Error) {
-      if (recording.state !== "stored") {
+      if (recording.state !== "stored" && recording.state !== "failed") {
         const message = `Nothing of it was kept: ${facts.message}`;
         await this.#parts.write(call.id, { type: "recording.failed", recordingId, message });
       }

@@ -203,12 +203,13 @@ describe("a recording", () => {
     expect((await s.told()).types).toEqual(["recording.started", "recording.failed"]);
   });
 
-  test("that cannot be begun is a failed one, and no file is left open", async () => {
+  test("that cannot be begun is a failed one, and leaves no file", async () => {
     await using s = await studio({ parts: { openFile: () => Promise.reject(new Error("EACCES: permission denied")) } });
     expect(await s.recording.start()).toBe(false);
     s.talk(s.recording, 500);
     await s.recordings.ended(s.journal.call);
     expect(await s.written("recording.failed")).toMatchObject([{ message: "EACCES: permission denied" }]);
+    expect(s.files()).toEqual([]);
     await expect(s.recordings.open("call_1")).rejects.toThrow("nothing of this call was recorded");
   });
 

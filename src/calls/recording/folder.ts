@@ -41,7 +41,12 @@ export class RecordingFolder {
   async create(name: string): Promise<RecordingHandle> {
     await this.#makeFolder(name);
     await writeFile(this.#markOf(name), "", { mode: 0o600 });
-    return this.#openFile(this.pathOf(name));
+    try {
+      return await this.#openFile(this.pathOf(name));
+    } catch (error) {
+      await this.settle(name);
+      throw error;
+    }
   }
 
   /** The recording is where it stays. */
@@ -99,10 +104,11 @@ export class RecordingFolder {
     return marks.map((mark) => `${callId}/${mark.slice(0, -UNDONE.length)}`);
   }
 
-  /** Names of all files of recordings of a call. */
+  /** Names of the recordings of a call. */
   async filesOf(callId: string): Promise<readonly string[]> {
     const files = await list(this.pathOf(callId));
-    return files.filter((file) => !file.endsWith(UNDONE)).map((file) => `${callId}/${file}`);
+    const whole = files.filter((file) => !file.endsWith(UNDONE) && !file.endsWith(PARTIAL));
+    return whole.map((file) => `${callId}/${file}`);
   }
 
   /** Removes a recording. */
