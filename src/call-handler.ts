@@ -5,8 +5,8 @@ import { callerRef } from "./calls/caller-ref.ts";
 import type { AskedOnCall } from "./calls/callers.ts";
 import { quoteLine } from "./calls/context/quote.ts";
 import type { ContextRequest } from "./calls/context/sources.ts";
-import { Conversation } from "./calls/conversation.ts";
-import type { Emit } from "./calls/conversation-parts.ts";
+import type { Conversation } from "./calls/conversation.ts";
+import type { CallSound, ConversationParts, Emit } from "./calls/conversation-parts.ts";
 import type { OpenSession } from "./calls/engine-line-opening.ts";
 import type { Finaliser } from "./calls/finalise.ts";
 import type { CallJournal } from "./calls/journal.ts";
@@ -33,6 +33,10 @@ export interface CallHandlerParts extends Omit<ToolboxParts, "linked" | "search"
   readonly ticker: Ticker;
   readonly emit: Emit;
   readonly links: LinkProposals;
+  /** Keeps the sound of a call, once it may; nothing where calls are not recorded. */
+  readonly soundOf: (account: Account, journal: CallJournal, live: () => LiveCall) => CallSound | undefined;
+  /** Makes the talk of a call. */
+  readonly talk: (parts: ConversationParts) => Conversation;
 }
 
 /** How many earlier calls with the same person the model is told of. */
@@ -63,7 +67,8 @@ export class VoiceCallHandler {
         await Promise.race([briefing.refresh("the caller was verified"), longEnough]);
       },
     });
-    const conversation: Conversation = new Conversation({
+    const recording = this.#parts.soundOf(account, journal, live);
+    const conversation: Conversation = this.#parts.talk({
       account,
       journal,
       clock,
@@ -76,6 +81,7 @@ export class VoiceCallHandler {
         () => briefing.told(),
         () => offered(account, journal.call, toolbox),
       ),
+      ...(recording && { recording }),
       ...(account.brain === "agent" && { askAgent: this.#askAgent(account, journal) }),
       onMediaClosed: (how) => void finaliser.mediaEnded(live(), how),
       onLeave: ({ reason, said, error }) => {

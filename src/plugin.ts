@@ -6,9 +6,7 @@ import { type CallParts, view } from "./calls/desk.ts";
 import { instruct, say, sendDigits } from "./calls/in-call.ts";
 import type { LiveCall } from "./calls/live-calls.ts";
 import { placeCall } from "./calls/outbound.ts";
-import type { Recovery } from "./calls/recover.ts";
 import { type ParsedAccount, type ParsedConfig, parseAccount, parseConfig } from "./config.ts";
-import type { VoiceContextManager } from "./context-manager.ts";
 import type { Call, CallSummary } from "./core/call.ts";
 import { type Clock, sleep, systemClock } from "./core/clock.ts";
 import { CallNotFoundError, CallOverError, NotRunningError } from "./core/errors.ts";
@@ -30,13 +28,11 @@ import type {
 import type { Listener } from "./http/listener.ts";
 import { accountFindings } from "./plugin/account-findings.ts";
 import type { AccountBook } from "./plugin/accounts.ts";
-import { type Background, within } from "./plugin/background.ts";
-import { compose } from "./plugin/composition.ts";
+import { within } from "./plugin/background.ts";
+import { type Composition, compose } from "./plugin/composition.ts";
 import { examine } from "./plugin/doctor.ts";
-import type { Keeping } from "./plugin/keeping.ts";
 import type { VoiceChannelOptions } from "./plugin/options.ts";
 import { soundOf } from "./plugin/records.ts";
-import type { Services } from "./plugin/services.ts";
 import { createWebhookDesk } from "./plugin/webhook-desk.ts";
 import type { SessionSummary, VoiceSessionManager } from "./session-manager.ts";
 import { createStore } from "./stores/index.ts";
@@ -67,14 +63,10 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   readonly #accounts: AccountBook;
   readonly #store: Store;
   readonly #parts: CallParts;
-  readonly #recovery: Recovery;
-  readonly #services: Services;
-  readonly #keeping: Keeping;
+  readonly #composition: Composition;
   readonly #sessions: VoiceSessionManager;
-  readonly #contexts: VoiceContextManager;
   /** Aborted when the channel stops; a channel that was stopped is not started again. */
   readonly #stopping = new AbortController();
-  readonly #background: Background;
   /** Aborted when no further calls are taken. */
   readonly #draining = new AbortController();
   /** Accounts that have been here, also those that left: their calls are this process's own. */
@@ -97,24 +89,23 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#clock = clock;
     this.#stateDir = options.stateDir ?? join(homedir(), ".openclaw-voice");
     this.#store = options.store ?? createStore(settings.store, { stateDir: this.#stateDir, logger: host.logger });
-    const { accounts, sessions, contexts, services, keeping, parts, recovery, background } = compose({
+    this.#composition = compose({
       settings,
       host,
       clock,
       store: this.#store,
+      stateDir: this.#stateDir,
       tools: options.tools ?? [],
+      isListening: () => this.#listener !== undefined,
+      ...(options.fetch && { fetch: options.fetch }),
       emit: this.#tell,
       place: (order) => this.placeCall(order),
       stopping: this.#stopping.signal,
     });
+    const { accounts, sessions, parts } = this.#composition;
     this.#accounts = accounts;
     this.#sessions = sessions;
-    this.#contexts = contexts;
-    this.#services = services;
-    this.#keeping = keeping;
     this.#parts = parts;
-    this.#recovery = recovery;
-    this.#background = background;
   }
 
   /** Opens the store and, with the first account, the listener. @throws StoreError @throws PortTakenError */
@@ -170,6 +161,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       accounts: this.#accounts.ids.map((id) => this.#accountStatus(id)),
       settings: this.#accounts.running.flatMap((account) => accountFindings(account, this.#host)),
       host: await this.#host.report(),
+      health: this.#composition.health.report(),
       ...(this.#listener && { listening: { host: this.#listener.host, port: this.#listener.port } }),
     };
   }
@@ -182,6 +174,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       listener: this.#listener,
       store: this.#store,
       host: this.#host,
+      watched: this.#composition.health.findings(),
     });
   }
 
@@ -232,8 +225,9 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
 
   transcriptOf: CallDesk["transcriptOf"] = async (callId, as) => exportTranscript(await this.#stored(callId), as);
   search: CallDesk["search"] = (query) => this.#store.search(query);
-  erase: CallDesk["erase"] = (order) => this.#keeping.erase(order);
-  recordingOf: CallDesk["recordingOf"] = async (callId) => soundOf(await this.#stored(callId));
+  erase: CallDesk["erase"] = (order) => this.#composition.keeping.erase(order);
+  recordingOf: CallDesk["recordingOf"] = async (callId) =>
+    soundOf(await this.#stored(callId), this.#composition.recorders);
 
   /** Earlier calls with a number, newest first. @throws InvalidNumberError */
   async history(number: string, accountId = this.#defaultAccount(), limit = 10): Promise<readonly CallSummary[]> {
@@ -255,13 +249,15 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     this.#running = true;
     if (!this.#config.settings.enabled) return;
     for (const [id, parsed] of this.#config.accounts) await this.#join(id, parsed);
-    await this.#services.start();
-    this.#keeping.start();
+    const { services, keeping, health } = this.#composition;
+    await services.start();
+    keeping.start();
+    await health.start();
   }
 
   async #join(accountId: string, parsed: ParsedAccount): Promise<void> {
     // Looked up before the account takes calls: whatever is open or unfinished now is an earlier process's.
-    const left = this.#joined.has(accountId) ? undefined : await this.#recovery.find(accountId);
+    const left = this.#joined.has(accountId) ? undefined : await this.#composition.recovery.find(accountId);
     this.#joined.add(accountId);
     const account = this.#accounts.set(accountId, parsed);
     const { problem } = this.#accountStatus(accountId);
@@ -270,7 +266,10 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     await this.#listen();
     // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
     await Promise.all([account.carrier.warmUp(), account.engine.warmUp(), account.clips?.load()]);
-    if (left) void this.#background.add(this.#recovery.take(account, left));
+    if (!left) return;
+    const { background, recovery, recorders } = this.#composition;
+    void background.add(recovery.take(account, left));
+    void background.add(recorders.takeUp(accountId));
   }
 
   /** Opens the listener, once: one per process, whoever asks. */
@@ -288,15 +287,20 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
       import("./http/token.ts"),
     ]);
     const { listen, publicUrl } = this.#config.settings;
+    const { health, recovery, recorders } = this.#composition;
     this.#listener = await openListener({
       ...listen,
       publicUrl,
       apiToken: await apiToken(this.#stateDir),
       calls: this,
-      webhooks: createWebhookDesk(this.#parts, this.#accounts, this.#recovery, {
-        draining: this.#draining.signal,
-        stopping: this.#stopping.signal,
-      }),
+      webhooks: health.webhooks(
+        createWebhookDesk(this.#parts, this.#accounts, recovery, recorders, {
+          draining: this.#draining.signal,
+          stopping: this.#stopping.signal,
+        }),
+      ),
+      metrics: await health.metrics(),
+      onProbe: health.onProbe,
       sessions: (limit) => this.sessions(limit),
       logger: this.#logger,
       clock: this.#clock,
@@ -307,14 +311,16 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   async #stop(): Promise<void> {
     this.#running = false;
     this.#stopping.abort(new NotRunningError());
+    const { recovery, recorders, flights, services, keeping, health, background, contexts } = this.#composition;
     // A call whose end takes longer stays open in the store and is closed by the next start.
-    const leaving = this.#parts.calls.all().map((live) => this.#recovery.release(live, STOP_CONFIRM_MS));
-    await within(this.#clock, STOP_CALLS_MS, Promise.all([...leaving, this.#services.stop(), this.#keeping.stop()]));
+    const leaving = this.#parts.calls.all().map((live) => recovery.release(live, STOP_CONFIRM_MS));
+    const left = Promise.all(leaving).then(() => Promise.all([recorders.stop(), flights.stop()]));
+    await within(this.#clock, STOP_CALLS_MS, Promise.all([left, services.stop(), keeping.stop(), health.stop()]));
     await this.#opening?.catch(() => {}); // whoever started has been told
     await this.#listener?.close();
     this.#listener = undefined;
-    await this.#background.settle(STOP_AFTERWARDS_MS);
-    await this.#contexts.close();
+    await background.settle(STOP_AFTERWARDS_MS);
+    await contexts.close();
     await this.#store.stop();
   }
 

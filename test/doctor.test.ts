@@ -74,6 +74,7 @@ async function findings({ accounts, settings: own, host, changes }: Case): Promi
   const store = memoryStore();
   await store.start();
   return examine({
+    watched: [],
     settings,
     accounts: book.running,
     statuses: book.ids.map((id) => book.status(id, 0)),

@@ -3,6 +3,7 @@ import type { Trust } from "../core/events.ts";
 import type { Engine, McpServer } from "../engines/engine.ts";
 import type { AdmissionPolicy, ChannelAddress } from "../hosts/host.ts";
 import type { Clips } from "./clips.ts";
+import type { RecordingSettings } from "./recording/settings.ts";
 import type { VoiceTool } from "./tools.ts";
 
 /** One running account: who carries, who speaks, as whom, for whom, and how much. */
@@ -26,6 +27,8 @@ export interface Account extends AdmissionPolicy {
   /** What is played when the model cannot speak; absent where nothing was rendered. */
   readonly clips?: Clips;
   readonly timeZone: string;
+  /** How its calls are recorded; absent where they never are. */
+  readonly recording?: RecordingSettings;
   /** Who gets cards, codes and questions. */
   readonly owner?: ChannelAddress;
   readonly brain: "engine" | "agent";

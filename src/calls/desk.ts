@@ -27,6 +27,8 @@ export interface CallParts {
   readonly logger: Logger;
   readonly calls: LiveCalls;
   readonly feed: JournalFeed;
+  /** Told of each journal entry of a call once it is durable. */
+  readonly observe: (entry: JournalEntry, call: Call) => void;
   readonly tokens: StreamTokens;
   readonly finaliser: Finaliser;
   readonly emit: Emit;
@@ -45,11 +47,14 @@ const READY_WITHIN_MS = 800;
 
 /** A journal whose entries reach those who follow the call. */
 export function openJournal(
-  { store, clock, logger, feed, stopping: signal }: CallParts,
+  { store, clock, logger, feed, observe, stopping: signal }: CallParts,
   callId: string,
   existing?: { call: Call; seq: number },
 ): CallJournal {
-  const onDurable = (entry: JournalEntry) => feed.publish(callId, entry);
+  const onDurable = (entry: JournalEntry, call: Call) => {
+    feed.publish(callId, entry);
+    observe(entry, call);
+  };
   return new CallJournal({ callId, store, clock, logger, signal, onDurable }, existing);
 }
 

@@ -59,6 +59,11 @@ export class Recovery {
     return this.#left.size;
   }
 
+  /** Whether this is such a call. */
+  has(callId: string): boolean {
+    return this.#left.has(callId);
+  }
+
   /** What an earlier process left of an account. To be asked before the account takes calls: later ones are our own. */
   async find(accountId: string): Promise<Leftovers> {
     const { store } = this.#parts;

@@ -1,4 +1,4 @@
-import type { CallSummary } from "./call.ts";
+import type { CallRecording, CallSummary } from "./call.ts";
 import type { VoiceError } from "./errors.ts";
 import type { Speaker, TranscriptEntry } from "./transcript.ts";
 
@@ -252,6 +252,8 @@ export interface VoiceEvents {
   dtmf: [digit: string, call: CallSummary];
   /** The conversation, or something of it, was sent to another channel. */
   handoff: [handoff: CallHandoff, call: CallSummary];
+  /** A recording of the call has begun, or something has become of it; also after the call. */
+  recording: [recording: CallRecording, call: CallSummary];
   /** The known cost of the call has grown. */
   costChanged: [costUsd: number, call: CallSummary];
   /** The call has ended and everything about it is stored. Emitted once per call. */

@@ -17,6 +17,7 @@ import type { Trust } from "../core/events.ts";
 import type { McpServer } from "../engines/engine.ts";
 import { createEngine } from "../engines/index.ts";
 import type { AccountStatus } from "../http/doors.ts";
+import { recordingSettings } from "./recording.ts";
 
 /** An account as it stands: running, or why it is not. */
 interface Standing {
@@ -30,10 +31,20 @@ export class AccountBook {
   readonly #publicUrl: string;
   readonly #clock: Clock;
   readonly #tools: readonly VoiceTool[];
+  readonly #equip: (account: Account) => Account;
   readonly #standings = new Map<string, Standing>();
 
-  /** `tools`: those of the embedder, whose names no account may use again. @throws InvalidRequestError one is wrong */
-  constructor(publicUrl: string, clock: Clock, tools: readonly VoiceTool[]) {
+  /**
+   * `tools`: those of the embedder, whose names no account may use again; `equip`: puts in front of an account's peers
+   * what all have there. @throws InvalidRequestError a tool is wrong
+   */
+  constructor(
+    publicUrl: string,
+    clock: Clock,
+    tools: readonly VoiceTool[],
+    equip: (account: Account) => Account = (account) => account,
+  ) {
+    this.#equip = equip;
     this.#publicUrl = publicUrl;
     this.#clock = clock;
     this.#tools = tools;
@@ -111,7 +122,7 @@ export class AccountBook {
     const { config } = parsed;
     if (!config.enabled) return { config };
     try {
-      return { config, account: this.#open(accountId, config) };
+      return { config, account: this.#equip(this.#open(accountId, config)) };
     } catch (error) {
       if (error instanceof VoiceError) return { config, error };
       throw error;
@@ -160,6 +171,7 @@ export class AccountBook {
       dmPolicy: config.dmPolicy,
       allowFrom: config.allowFrom,
       timeZone: config.timeZone,
+      recording: recordingSettings(config, path),
       ...(config.owner && { owner: ownerOf(config.owner) }),
       brain: config.brain,
       sessionScope: config.sessionScope,

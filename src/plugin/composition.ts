@@ -1,10 +1,13 @@
 import { VoiceCallHandler } from "../call-handler.ts";
 import type { Account } from "../calls/account.ts";
+import { appendTo } from "../calls/append.ts";
 import type { CallbackOrder } from "../calls/callbacks.ts";
 import { callerRef } from "../calls/caller-ref.ts";
 import type { Emit } from "../calls/conversation-parts.ts";
 import { type CallParts, view } from "../calls/desk.ts";
 import { Finaliser } from "../calls/finalise.ts";
+import { flightsDir } from "../calls/flight/file.ts";
+import { Flights } from "../calls/flight/flights.ts";
 import type { CallJournal } from "../calls/journal.ts";
 import { JournalFeed } from "../calls/journal-feed.ts";
 import { LiveCalls } from "../calls/live-calls.ts";
@@ -14,13 +17,18 @@ import { Ticker } from "../calls/ticker.ts";
 import type { VoiceTool } from "../calls/tools.ts";
 import type { VoiceSettings } from "../config.ts";
 import { VoiceContextManager } from "../context-manager.ts";
+import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
+import type { JournalEntry } from "../core/events.ts";
 import type { Host } from "../hosts/host.ts";
 import { VoiceSessionManager } from "../session-manager.ts";
 import type { Store } from "../stores/store.ts";
+import { VERSION } from "../version.ts";
 import { AccountBook } from "./accounts.ts";
 import { Background } from "./background.ts";
+import { Health } from "./health.ts";
 import { Keeping } from "./keeping.ts";
+import { Recorders } from "./recorders.ts";
 import { Services } from "./services.ts";
 
 export interface CompositionParts {
@@ -28,11 +36,16 @@ export interface CompositionParts {
   readonly host: Host;
   readonly clock: Clock;
   readonly store: Store;
+  readonly stateDir: string;
   readonly tools: readonly VoiceTool[];
   /** Tells the channel's listeners. */
   readonly emit: Emit;
   /** Places a call. @throws VoiceError it could not be placed */
   readonly place: (order: CallbackOrder) => Promise<{ readonly callId: string }>;
+  /** Whether our listener is open. */
+  readonly isListening: () => boolean;
+  /** How the world is asked for us; the machine's own unless told. */
+  readonly fetch?: typeof fetch;
   /** Aborted when the channel stops. */
   readonly stopping: AbortSignal;
 }
@@ -44,20 +57,32 @@ export interface Composition {
   readonly contexts: VoiceContextManager;
   readonly services: Services;
   readonly keeping: Keeping;
+  readonly health: Health;
+  readonly recorders: Recorders;
+  readonly flights: Flights;
   readonly parts: CallParts;
   readonly recovery: Recovery;
   readonly background: Background;
 }
 
 /** Puts a channel together. @throws InvalidRequestError a tool is wrong */
-export function compose({ settings, host, clock, store, tools, emit, place, stopping }: CompositionParts): Composition {
+export function compose(composed: CompositionParts): Composition {
+  const { settings, clock, stateDir, tools, emit, place, stopping } = composed;
+  const calls = new LiveCalls();
+  const health: Health = new Health({
+    ...composed,
+    calls,
+    accounts: () => accounts.running,
+    recovering: () => recovery,
+  });
+  const { host, store } = health;
   const { logger } = host;
+  const ticker = new Ticker(clock);
+  const feed = new JournalFeed();
   const background = new Background(clock, logger, stopping);
-  const accounts = new AccountBook(settings.publicUrl, clock, tools);
+  const accounts: AccountBook = new AccountBook(settings.publicUrl, clock, tools, (account) => health.equip(account));
   const sessions = new VoiceSessionManager({ host, store, clock });
   const contexts = new VoiceContextManager({ clock, logger });
-  const calls = new LiveCalls();
-  const feed = new JournalFeed();
 
   /** Does what comes after a call that is over and stored. */
   const finish = (journal: CallJournal, account: Account): Promise<void> => {
@@ -66,7 +91,14 @@ export function compose({ settings, host, clock, store, tools, emit, place, stop
   };
   const ended = (journal: CallJournal, account: Account): Promise<void> => {
     emit("ended", view(parts, journal.call));
+    void background.add(recorders.ended(journal.call));
     return finish(journal, account);
+  };
+  const observe = (entry: JournalEntry, call: Call): void => {
+    health.observe(entry, call);
+    if (!("recordingId" in entry.event)) return;
+    const recording = call.recordings.find(({ id }) => "recordingId" in entry.event && id === entry.event.recordingId);
+    if (recording) emit("recording", recording, view(parts, call));
   };
 
   const finaliser = new Finaliser({
@@ -77,11 +109,24 @@ export function compose({ settings, host, clock, store, tools, emit, place, stop
     onMediaLost: (live) => recovery.mediaLost(live),
   });
   const services = new Services({ host, clock, emit, calls, store, sessions, accounts, place });
+  const flights = new Flights({ ...settings.flight, dir: flightsDir(stateDir), version: VERSION, logger });
+  const recorders = new Recorders({
+    stateDir,
+    store,
+    clock,
+    ticker,
+    logger,
+    accounts,
+    stopping,
+    write: (callId, ...events) => appendTo(parts, callId, ...events),
+  });
   const keeping = new Keeping({
     host,
     clock,
     store,
     accounts,
+    recordings: recorders,
+    flightRecords: flights,
     notes: { notes: (dir) => contexts.notes(dir), changeNotes: (dir, change) => contexts.changeNotes(dir, change) },
     isBusy: (callId) => feed.isOpen(callId),
     isIdle: () => calls.size === 0,
@@ -96,8 +141,10 @@ export function compose({ settings, host, clock, store, tools, emit, place, stop
     sessions,
     contexts,
     store,
-    ticker: new Ticker(clock),
+    ticker,
     stopping,
+    soundOf: (account, journal, live) => recorders.of(account, journal, live),
+    talk: (conversation) => flights.converse(conversation),
   });
   const parts: CallParts = {
     calls,
@@ -108,6 +155,7 @@ export function compose({ settings, host, clock, store, tools, emit, place, stop
     logger,
     stopping,
     feed,
+    observe,
     tokens: new StreamTokens(clock),
     identifyCaller: (account, number, callId) =>
       sessions.identify(callerRef(account, { number, callId, direction: "inbound" }), account),
@@ -116,5 +164,17 @@ export function compose({ settings, host, clock, store, tools, emit, place, stop
     converse: (account, journal, live) => handler.converse(account, journal, live),
   };
   const recovery = new Recovery({ ...parts, onEnded: ended, finish });
-  return { accounts, sessions, contexts, services, keeping, parts, recovery, background };
+  return {
+    accounts,
+    sessions,
+    contexts,
+    services,
+    keeping,
+    health,
+    recorders,
+    flights,
+    parts,
+    recovery,
+    background,
+  };
 }

@@ -7,6 +7,7 @@ import type { AccountStatus, Finding } from "../http/doors.ts";
 import type { Listener } from "../http/listener.ts";
 import type { Store } from "../stores/store.ts";
 import { accountFindings } from "./account-findings.ts";
+import { damageFindings } from "./keeping.ts";
 
 /** What `doctor` looks at. */
 export interface Patient {
@@ -16,6 +17,8 @@ export interface Patient {
   readonly listener: Listener | undefined;
   readonly store: Store;
   readonly host: Host;
+  /** What the continuous checks say. */
+  readonly watched: readonly Finding[];
 }
 
 /** How long a carrier or engine may take to answer. */
@@ -24,8 +27,10 @@ const PROBE_MS = 8_000;
 /** Checks everything that can be checked without a call. Each finding that is no `ok` says what to do. */
 export async function examine(patient: Patient): Promise<readonly Finding[]> {
   const perAccount = patient.accounts.map((account) => examineAccount(account, patient.host));
-  const found = await Promise.all([checkStore(patient), patient.host.report(), ...perAccount]);
-  return [...patient.statuses.map(configuration), port(patient), publicUrl(patient.settings), ...found.flat()];
+  const damage = damageFindings(patient.store).catch(() => []); // the store's own finding says why
+  const found = await Promise.all([checkStore(patient), damage, patient.host.report(), ...perAccount]);
+  const here = [...patient.statuses.map(configuration), port(patient), publicUrl(patient.settings)];
+  return [...here, ...found.flat(), ...patient.watched];
 }
 
 // --- Internal helpers ---

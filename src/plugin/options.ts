@@ -14,6 +14,8 @@ export interface VoiceChannelOptions {
   readonly tools?: readonly VoiceTool[];
   /** Folder for the store and the API token, created when absent; `~/.openclaw-voice` unless told. */
   readonly stateDir?: string;
+  /** How the channel asks for itself through its public address; the machine's own `fetch` unless told. */
+  readonly fetch?: typeof fetch;
   /** Time, for tests. */
   readonly clock?: Clock;
   /** A store of your own; `config.store` decides unless told. */

@@ -5,14 +5,10 @@ import { takeStatus } from "../calls/leg-status.ts";
 import { acceptMedia } from "../calls/media-arrival.ts";
 import { PHRASES } from "../calls/phrases.ts";
 import type { Recovery } from "../calls/recover.ts";
-import {
-  AccountUnavailableError,
-  InvalidRequestError,
-  InvalidSignatureError,
-  NotRunningError,
-} from "../core/errors.ts";
+import { AccountUnavailableError, InvalidSignatureError, NotRunningError } from "../core/errors.ts";
 import type { WebhookDesk } from "../http/doors.ts";
 import type { AccountBook } from "./accounts.ts";
+import type { Recorders } from "./recorders.ts";
 
 /** Retries of an engine's provider come for so long. */
 const ENGINE_RETRIES_MS = 72 * 3_600_000;
@@ -32,6 +28,7 @@ export function createWebhookDesk(
   parts: CallParts,
   accounts: AccountBook,
   recovery: Recovery,
+  recorders: Pick<Recorders, "reported">,
   { draining, stopping }: Ends,
 ): WebhookDesk {
   const { calls, clock, store } = parts;
@@ -61,10 +58,8 @@ export function createWebhookDesk(
         return reception.answer(account, event);
       }
       if (event.type === "leg.returned") return recovery.returned(account, event.legId);
-      if (event.type === "recording.reported") {
-        throw new InvalidRequestError("recording", "no recording was asked for.");
-      }
-      await takeStatus(parts, account, event);
+      if (event.type === "recording.reported") await recorders.reported(account, event);
+      else await takeStatus(parts, account, event);
       return { status: 204, contentType: "text/plain", body: "" };
     },
 

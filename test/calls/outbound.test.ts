@@ -28,6 +28,7 @@ async function bench() {
     logger,
     calls,
     feed: new JournalFeed(),
+    observe: () => {},
     tokens: new StreamTokens(clock),
     finaliser: new Finaliser({ calls, clock, logger, onEnded: () => {}, onMediaLost: async () => {} }),
     emit: () => {},

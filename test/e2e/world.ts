@@ -43,6 +43,8 @@ export interface WorldOptions {
   readonly phones?: Partial<PhoneNetworkOptions>;
   readonly tools?: VoiceChannelOptions["tools"];
   readonly store?: Store;
+  /** Whether the plugin can ask the world for itself: the public address leads to where it is routed. */
+  readonly fetch?: boolean;
 }
 
 /** A telephone network, a speech model and our plugin between them, all over real sockets on loopback. */
@@ -129,6 +131,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       host: standaloneHost({ logger: silentLogger, ...options.host }),
       ...(options.tools && { tools: options.tools }),
       ...(options.store && { store: options.store }),
+      ...(options.fetch && {
+        fetch: (url, init) => fetch(String(url).replace(PUBLIC_URL, routes[PUBLIC_URL] ?? ""), init),
+      }),
       ...more,
     });
     plugins.push(made);

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
 import type { Logger } from "../../hosts/host.ts";
 import { Conversation } from "../conversation.ts";
 import type { ConversationParts } from "../conversation-parts.ts";
 import { TappedConversation } from "./conversation.ts";
-import { beginningOf, FlightFile } from "./file.ts";
+import { beginningOf, FlightFile, flightFiles } from "./file.ts";
 import { headerOf } from "./header.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -36,6 +37,13 @@ export class Flights {
     const recorder = new Recorder({ clock: parts.clock, sink: file, listens: parts.account.turns === "ours" });
     file.write(beginningOf(headerOf(parts, version, recorder.now(), (id) => recorder.learn(id))));
     return new TappedConversation(parts, recorder, randomBytes(16).toString("hex"));
+  }
+
+  /** Deletes the records of a call that is over. Resolves with how many files that were. */
+  async deleteFilesOf(callId: string): Promise<number> {
+    const files = await flightFiles(this.#parts.dir, callId);
+    await Promise.all(files.map((file) => rm(file, { force: true })));
+    return files.length;
   }
 
   /** Resolves when the records of all calls that are over are on disk; those of others end here. */
