@@ -186,7 +186,11 @@ export class Recorder implements Tap {
   heard(hearing: Hearing, frame: Uint8Array): void {
     this.#mark();
     if (this.#isOver) return;
-    this.#items.heard(levelOf(hearing.levelDbfs), levelOf(hearing.floorDbfs), flagsOf(hearing, isAudible(frame)));
+    this.#items.heard(
+      levelOf(hearing.levelDbfs),
+      levelOf(hearing.floorDbfs),
+      flagsOf(hearing, audibleAt(hearing.levelDbfs, frame)),
+    );
   }
 
   end(): void {
@@ -231,6 +235,14 @@ export class Recorder implements Tap {
 // --- Internal helpers ---
 
 const PADDING = 0x3d;
+/** Levels about which the ear and the measure of what is audible may differ. */
+const DOUBT_DBFS = { from: -46, until: -44 };
+
+/** Whether a frame is audible: its level, which is known, says so nearly always. */
+function audibleAt(levelDbfs: number, frame: Uint8Array): boolean {
+  const doubtful = levelDbfs >= DOUBT_DBFS.from && levelDbfs <= DOUBT_DBFS.until;
+  return doubtful ? isAudible(frame) : levelDbfs > DOUBT_DBFS.until;
+}
 
 /** How much sound base64 holds. */
 function bytesOf(base64: Buffer): number {

@@ -4,7 +4,15 @@ import { weigh } from "../back-channel.ts";
 import type { Field } from "./tap.ts";
 
 /** A text of which only the lengths of its words are left: it is cut at the same places. */
-export const shapeOf = (text: string): string => text.replace(/\S/g, "x").replace(/\s/g, " ");
+export function shapeOf(text: string): string {
+  let shape = "";
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const isSpace = code === 0x20 || ((code < 0x20 || code > 0x7e) && /\s/.test(text.charAt(i)));
+    shape += isSpace ? " " : "x";
+  }
+  return shape;
+}
 
 const FILLERS = { words: "x", "back-channel": "m", nothing: "-", blank: " " } as const;
 
