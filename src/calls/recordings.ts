@@ -106,7 +106,7 @@ export class Recordings {
       },
       onFinished: (finished) => {
         const name = this.#folder.nameOf(call.id, finished.recordingId, encrypted);
-        this.#keep(call, name, finished);
+        this.#keep(call.id, name, finished, settings);
       },
       ...(recordAtCarrier && { recordAtCarrier }),
     });
@@ -301,25 +301,24 @@ export class Recordings {
     if (recording.state === "running" || recording.state === "paused") {
       await this.#parts.write(call.id, { type: "recording.stopped", recordingId, durationMs });
     }
-    this.#keep(call, name, { recordingId, durationMs, discarded: false });
+    this.#keep(call.id, name, { recordingId, durationMs, discarded: false }, this.#settings(call));
   }
 
   /** Brings a finished recording to where it stays, again and again until it is there. */
-  #keep({ id: callId, accountId }: Pick<Call, "id" | "accountId">, name: string, finished: FinishedRecording): void {
+  #keep(callId: string, name: string, finished: FinishedRecording, settings: RecordingSettings | undefined): void {
     const { recordingId } = finished;
     const abort = new AbortController();
     const signal = AbortSignal.any([abort.signal, this.#stopping.signal]);
-    const done = this.#keepTrying(callId, accountId, name, finished, signal).finally(() =>
-      this.#keeping.delete(recordingId),
-    );
+    const bring = () => this.#bring(callId, name, finished, settings?.bucket, signal);
+    const done = this.#keepTrying(callId, name, bring, signal).finally(() => this.#keeping.delete(recordingId));
     this.#keeping.set(recordingId, { done, abort });
   }
 
-  async #keepTrying(callId: string, accountId: string, name: string, finished: FinishedRecording, signal: AbortSignal) {
+  async #keepTrying(callId: string, name: string, bring: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#parts;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
-        return await this.#bring(callId, this.#parts.settingsOf(accountId), name, finished, signal);
+        return await bring();
       } catch (error) {
         if (signal.aborted) return;
         logger.warn("A recording could not be brought to where it stays yet.", { callId, name, error: String(error) });
@@ -331,9 +330,9 @@ export class Recordings {
 
   async #bring(
     callId: string,
-    settings: RecordingSettings | undefined,
     name: string,
     { recordingId, durationMs, discarded }: FinishedRecording,
+    bucket: RecordingBucket | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     const folder = this.#folder;
@@ -344,7 +343,6 @@ export class Recordings {
     }
     const call = await store.call(callId);
     const known = call?.recordings.find(({ id }) => id === recordingId);
-    const bucket = settings?.bucket;
     if (known?.state !== "stored") {
       const path = folder.pathOf(name);
       const bytes = await folder.bytesOf(name);
