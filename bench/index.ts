@@ -12,6 +12,7 @@ import { type Bench, measure } from "./measure.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { buildPlugin, startGenerator } from "./processes.ts";
 import { jsonReport, textReport } from "./report.ts";
+import { measureStore, storeJson, storeText } from "./store.ts";
 
 const SOURCE = fileURLToPath(new URL("../src/index.ts", import.meta.url));
 /** Above this much other work the numbers speak of the machine. */
@@ -33,6 +34,10 @@ async function main(options: Options): Promise<void> {
     });
   }
   try {
+    if (options.command === "store") {
+      const report = await measureStore(options, { workDir, say });
+      return print(options, storeText(report), storeJson(report));
+    }
     if (!options.source) say("building the plugin");
     const pluginModule = options.source ? SOURCE : await buildPlugin(join(workDir, "dist"));
     if (options.command === "context") {

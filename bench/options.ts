@@ -3,7 +3,7 @@ import { BRIDGES, type BridgeName } from "./messages.ts";
 
 /** What is to be done, and how much of it. */
 export interface Options {
-  readonly command: "measure" | "capacity" | "leak" | "context";
+  readonly command: "measure" | "capacity" | "leak" | "context" | "store";
   readonly bridges: readonly BridgeName[];
   readonly rounds: number;
   /** Calls at once; under `leak` calls in all. */
@@ -21,14 +21,15 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const HELP = `npm run bench -- [measure | capacity | leak | context] [options]
+export const HELP = `npm run bench -- [measure | capacity | leak | context | store] [options]
 
   measure    our bridge, a raw relay, the usual sample and @openai/agents-extensions, in turn (default)
   capacity   more and more calls, until either direction's p99 is 20 ms or the generator is too busy
   leak       many short calls through our bridge; what is left of them
   context    what a call is told, out of ten years of daily files and a megabyte of memory
+  store      what a commit costs that outlives a loss of power, and one that outlives the process alone
 
-  --rounds <n>       measure: rounds that must count (5)
+  --rounds <n>       measure: rounds that must count (5); store: rounds of each
   --calls <n>        calls at once (150); leak: calls in all (10000)
   --seconds <n>      length of the measured window (8)
   --warm <n>         seconds before it (6)
@@ -44,6 +45,7 @@ const DEFAULTS = {
   capacity: { calls: 0, bridges: ["ours", "raw", "agents"] as BridgeName[] },
   leak: { calls: 10_000, bridges: ["ours"] as BridgeName[] },
   context: { calls: 0, bridges: [] as BridgeName[] },
+  store: { calls: 150, bridges: [] as BridgeName[] },
 };
 const STEPS = [50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 600, 700, 800];
 

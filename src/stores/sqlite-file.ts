@@ -18,6 +18,12 @@ const LOG_FILE_BYTES = 64 * 1024 * 1024;
 /** No version of ours ever takes so many steps: a file that says so is damaged. */
 const MOST_STEPS = 10_000;
 
+/**
+ * FULL waits for the disk at every commit, NORMAL only when the log is folded in: the last commits go with the power.
+ * `npm run bench -- store`, 150 calls on two busy cores: a commit takes 5.4 ms with FULL and 1.4 ms with NORMAL (99th
+ * percentile 90 and 56), CPU is 0.25 and 0.21 ms per call and second. Nobody on the telephone hears the difference,
+ * because all calls share a commit in a thread of its own and sound waits for none; what was acknowledged stays. So FULL.
+ */
 const SYNCHRONOUS: Readonly<Record<Durability, string>> = { full: "FULL", normal: "NORMAL" };
 
 /**
