@@ -33,6 +33,3 @@ export const healthSchema = z
   })
   .prefault({})
   .describe("How the channel watches what its calls depend on.");
-
-/** `health` of the settings, complete. */
-export type HealthSettings = z.output<typeof healthSchema>;

@@ -169,7 +169,7 @@ export class Guard {
   }
 }
 
-/** Repeats what a carrier may be asked twice. An order to dial is made once, whatever becomes of it. */
+/** Repeats what a carrier may be asked twice. Orders to dial and to record are made once, whatever becomes of them. */
 export function withResilience(carrier: Carrier, guard: Guard): Carrier {
   return override(carrier, {
     // A leg that is to end costs money until it does.
@@ -178,6 +178,17 @@ export function withResilience(carrier: Carrier, guard: Guard): Carrier {
     redirect: (legId, answer, signal) => guard.urgent(() => carrier.redirect(legId, answer, signal), signal, false),
     fetchState: (legId, signal) => guard.repeated(() => carrier.fetchState(legId, signal), signal),
     probe: (signal) => guard.repeated(() => carrier.probe(signal), signal),
+    // What is said next may be a card's number.
+    pauseRecording: (recording, signal) => guard.urgent(() => carrier.pauseRecording(recording, signal), signal, true),
+    resumeRecording: (recording, signal) =>
+      guard.urgent(() => carrier.resumeRecording(recording, signal), signal, true),
+    stopRecording: (recording, signal) => guard.urgent(() => carrier.stopRecording(recording, signal), signal, true),
+    // Whoever looks after recordings asks again by themselves, for as long as it takes.
+    findRecordings: (legId, signal) => guard.once(() => carrier.findRecordings(legId, signal), signal),
+    fetchRecordingState: (recording, signal) =>
+      guard.once(() => carrier.fetchRecordingState(recording, signal), signal),
+    fetchRecording: (recording, signal) => guard.once(() => carrier.fetchRecording(recording, signal), signal),
+    deleteRecording: (recording, signal) => guard.once(() => carrier.deleteRecording(recording, signal), signal),
   });
 }
 

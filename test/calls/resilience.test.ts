@@ -8,6 +8,7 @@ import { type HandClock, handClock } from "./clock.ts";
 
 const SETTINGS = { attempts: 3, firstDelayMs: 100, multiplier: 2, breakAfter: 4, pauseSeconds: 10 };
 const FINE: LegState = { state: "active", carrierStatus: "in-progress" };
+const RECORDING = { legId: "leg", id: "RE1" };
 const down = () => new CarrierUnreachableError("No answer.");
 const refused = () => new CarrierRefusedError("20003", "No.", "Check.");
 const never = new AbortController().signal;
@@ -23,7 +24,10 @@ function scene(answers: () => Promise<unknown>, settings = SETTINGS) {
     asked.push(name);
     return answers();
   };
-  const verbs = ["dial", "hangUp", "speakAndHangUp", "redirect", "fetchState", "probe"] as const;
+  const verbs = [
+    ...["dial", "hangUp", "speakAndHangUp", "redirect", "fetchState", "probe"],
+    ...["startRecording", "pauseRecording", "fetchRecordingState"],
+  ];
   const plain = Object.fromEntries(verbs.map((name) => [name, verb(name)])) as unknown as Carrier;
   const guard = carrierGuard("default", settings, clock);
   return { asked, guard, carrier: withResilience(plain, guard) };
@@ -84,13 +88,14 @@ describe("repetition", () => {
     expect(guard.report().state).toBe("closed");
   });
 
-  test("an order to dial, a spoken farewell and new instructions are given once", async () => {
+  test("orders to dial and to record, a spoken farewell and new instructions are given once", async () => {
     const { carrier, asked } = scene(() => Promise.reject(down()), { ...SETTINGS, breakAfter: 100 });
     const order = { callId: "call_1", from: "+15550001234", to: "+15550005678", timeLimitSeconds: 60 };
     await settle(carrier.dial(order, never));
     await settle(carrier.speakAndHangUp("leg", "Bye.", "en", never));
     await settle(carrier.redirect("leg", { kind: "hang-up" }, never));
-    expect(asked).toEqual(["dial", "speakAndHangUp", "redirect"]);
+    await settle(carrier.startRecording({ legId: "leg", callId: "call_1", recordingId: "r" }, never));
+    expect(asked).toEqual(["dial", "speakAndHangUp", "redirect", "startRecording"]);
   });
 
   test("the waits grow as the settings say, by the clock that is handed in, and are spread", async () => {
@@ -170,13 +175,16 @@ describe("the breaker", () => {
     expect(ours.guard.report().state).toBe("closed");
   });
 
-  test("while it is open a leg is still hung up and redirected, once: somebody's call hangs on it", async () => {
+  test("while it is open a leg is still hung up, redirected and not recorded, once: somebody's call hangs on it", async () => {
     const ours = scene(() => Promise.reject(down()));
     await breakIt(ours);
     ours.asked.length = 0;
     await expect(ours.carrier.hangUp("leg", never)).rejects.toThrow("No answer.");
     await expect(ours.carrier.redirect("leg", { kind: "hang-up" }, never)).rejects.toThrow("No answer.");
-    expect(ours.asked).toEqual(["hangUp", "redirect"]);
+    await expect(ours.carrier.pauseRecording(RECORDING, never)).rejects.toThrow("No answer.");
+    expect(ours.asked).toEqual(["hangUp", "redirect", "pauseRecording"]);
+    await expect(ours.carrier.fetchRecordingState(RECORDING, never)).rejects.toThrow("in a row");
+    expect(ours.asked).toHaveLength(3);
   });
 
   test("the request that finds out and is given up has found out nothing", async () => {
