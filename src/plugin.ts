@@ -213,9 +213,17 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     return view(this.#parts, live.journal.call);
   }
 
+  async pauseRecording(callId: string, paused: boolean): Promise<CallDetails> {
+    const live = await this.#live(callId, "be recorded");
+    const { recorders } = this.#composition;
+    await (paused ? recorders.pause(live) : recorders.resume(live));
+    return this.call(callId);
+  }
+
   async call(callId: string): Promise<CallDetails> {
     const call = await this.#stored(callId);
-    return { ...view(this.#parts, call), transcript: call.transcript, usage: call.usage };
+    const { transcript, usage, recordings, consent } = call;
+    return { ...view(this.#parts, call), transcript, usage, recordings, ...(consent && { consent }) };
   }
 
   async calls(query: CallQuery = {}): Promise<{ calls: readonly CallSummary[]; next?: string }> {

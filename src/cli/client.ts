@@ -3,7 +3,7 @@ import type { ErasureOrder, ErasureReceipt } from "../calls/erasure.ts";
 import type { CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
 import type { TranscriptFormat } from "../core/transcript-export.ts";
-import type { PlaceCallRequest, SentDigits, StatusReport } from "../http/doors.ts";
+import type { CallDetails, PlaceCallRequest, SentDigits, StatusReport } from "../http/doors.ts";
 import type { Problem } from "../http/problem.ts";
 import type { SearchPage } from "../stores/store.ts";
 
@@ -71,6 +71,10 @@ export class ApiClient {
 
   instruct(callId: string, text: string, respond: boolean): Promise<CallSummary> {
     return this.#json("POST", `/call/${encodeURIComponent(callId)}/instructions`, { text, respond });
+  }
+
+  pauseRecording(callId: string, paused: boolean): Promise<CallDetails> {
+    return this.#json("POST", `/call/${encodeURIComponent(callId)}/recording`, { paused });
   }
 
   /** The words of a call as a document. */

@@ -4,6 +4,7 @@ import { parseE164 } from "../core/numbers.ts";
 import { TRANSCRIPT_FORMATS, type TranscriptFormat } from "../core/transcript-export.ts";
 import { VERSION } from "../version.ts";
 import { CommandError } from "./client.ts";
+import type { ReplayCommand } from "./replay.ts";
 import { saveSound } from "./save-sound.ts";
 import type { ServeOptions } from "./serve.ts";
 import { openClient, type Where } from "./setup.ts";
@@ -160,6 +161,21 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
       const call = await (await openClient(options, terminal)).instruct(callId, text, options.respond ?? false);
       show(options.json, call, [callLine(call)]);
     });
+  for (const [verb, paused, what] of [
+    ["pause-recording", true, "Put silence into a call's recording, as while a card's number is said."],
+    ["resume-recording", false, "Go on with a recording that was paused."],
+  ] as const) {
+    remote(verb, what)
+      .argument("<callId>")
+      .action(async (callId: string, options: Common) => {
+        const call = await (await openClient(options, terminal)).pauseRecording(callId, paused);
+        show(
+          options.json,
+          call,
+          call.recordings.map(({ id, state }) => `${id}  ${state}`),
+        );
+      });
+  }
   remote("end", "End a call.")
     .argument("<callId>")
     .action(async (callId: string, options: Common) => {
@@ -192,6 +208,12 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
       const sound = await (await openClient(options, terminal)).recording(callId);
       const saved = { file: out, bytes: await saveSound(sound, out) };
       show(options.json, saved, [`Saved ${saved.bytes} bytes in ${out}.`]);
+    });
+  local("replay", "Go through the record of a call, compare what is decided, and show what happened.")
+    .argument("<callId | file>")
+    .option("--export <file>", "write the record without anybody's ids, for a bug report")
+    .action(async (what: string, options: ReplayCommand) => {
+      if (!(await (await import("./replay.ts")).replay(what, options, terminal))) fail(FAILED);
     });
   return program;
 }

@@ -26,6 +26,7 @@ const placeSchema = z.strictObject({
 const saySchema = z.strictObject({ text: words });
 const dtmfSchema = z.strictObject({ digits: z.string(), durationMs: z.number().optional() });
 const instructionsSchema = z.strictObject({ text: words, respond: z.boolean().optional() });
+const recordingSchema = z.strictObject({ paused: z.boolean() });
 const listSchema = z.strictObject({
   accountId: name.optional(),
   caller: z.string().optional(),
@@ -122,6 +123,10 @@ export function apiRoutes({ apiToken, calls, sessions, metrics, clock, logger, c
   api.post("/call/:id/instructions", async (context) => {
     const { text, ...options } = read(instructionsSchema, await readJson(context.req.raw));
     return context.json(await calls.instruct(context.req.param("id"), text, defined(options)));
+  });
+  api.post("/call/:id/recording", async (context) => {
+    const { paused } = read(recordingSchema, await readJson(context.req.raw));
+    return context.json(await calls.pauseRecording(context.req.param("id"), paused));
   });
   api.get("/call/:id/events", async (context) => {
     const callId = context.req.param("id");

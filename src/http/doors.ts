@@ -29,6 +29,9 @@ export interface PlaceCallRequest {
 export interface CallDetails extends CallSummary {
   readonly transcript: Call["transcript"];
   readonly usage: Call["usage"];
+  /** Whether it may be recorded, once that is known. */
+  readonly consent?: Call["consent"];
+  readonly recordings: Call["recordings"];
 }
 
 /** The sound of a call, a WAV file, to be read once. */
@@ -104,6 +107,12 @@ export interface CallDesk {
    * acts on it at once, when nobody speaks; else from its next answer on. @throws CallNotFoundError @throws CallOverError
    */
   instruct(callId: string, text: string, options?: { readonly respond?: boolean }): Promise<CallSummary>;
+  /**
+   * Pauses the recording of a live call, as while a card's number is said, or goes on with it. In the recording silence
+   * stands in place of the pause.
+   * @throws InvalidRequestError the call is not recorded now @throws CallNotFoundError @throws CallOverError
+   */
+  pauseRecording(callId: string, paused: boolean): Promise<CallDetails>;
   /** @throws CallNotFoundError */
   call(callId: string): Promise<CallDetails>;
   /** The words of a call so far, as a document. @throws CallNotFoundError */

@@ -8,7 +8,7 @@ import { type OpenRecording, Recordings } from "../calls/recordings.ts";
 import type { Ticker } from "../calls/ticker.ts";
 import type { Call } from "../core/call.ts";
 import type { Clock } from "../core/clock.ts";
-import { CallOverError } from "../core/errors.ts";
+import { InvalidRequestError } from "../core/errors.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Store } from "../stores/store.ts";
 import type { AccountBook } from "./accounts.ts";
@@ -58,17 +58,17 @@ export class Recorders {
     return this.#atCarrier.reported(account, report);
   }
 
-  /** Puts silence in place of what is said from now on. @throws CallOverError nothing is recorded @throws VoiceError it goes on */
+  /** Puts silence in place of what is said from now on. @throws InvalidRequestError nothing is recorded @throws VoiceError it goes on */
   async pause(live: LiveCall): Promise<void> {
     if (this.#own.live(live.id)?.pause()) return;
-    if (!isRecorded(live.journal.call)) throw new CallOverError(live.id, "pause what is not recorded");
+    requireRecorded(live.journal.call);
     await this.#atCarrier.pause(live);
   }
 
-  /** Goes on with what was paused. @throws CallOverError nothing is recorded @throws VoiceError nothing is kept yet */
+  /** Goes on with what was paused. @throws InvalidRequestError nothing is recorded @throws VoiceError nothing is kept yet */
   async resume(live: LiveCall): Promise<void> {
     if (this.#own.live(live.id)?.resume()) return;
-    if (!isRecorded(live.journal.call)) throw new CallOverError(live.id, "go on with what is not recorded");
+    requireRecorded(live.journal.call);
     await this.#atCarrier.resume(live);
   }
 
@@ -101,5 +101,7 @@ export class Recorders {
 
 // --- Internal helpers ---
 
-const isRecorded = ({ recordings }: Call): boolean =>
-  recordings.some(({ state }) => state === "running" || state === "paused");
+function requireRecorded({ recordings }: Call): void {
+  if (recordings.some(({ state }) => state === "running" || state === "paused")) return;
+  throw new InvalidRequestError("callId", "is a call that is not recorded now");
+}

@@ -67,6 +67,7 @@ describe("who may come in", () => {
     ["POST", "/call/call_1/say"],
     ["POST", "/call/call_1/dtmf"],
     ["POST", "/call/call_1/instructions"],
+    ["POST", "/call/call_1/recording"],
     ["GET", "/call/call_1/events"],
     ["GET", "/openclaw/sessions"],
     ["GET", "/openclaw/anything"],
@@ -336,7 +337,19 @@ describe("the API", () => {
     ]);
   });
 
+  test("pauses a recording and goes on with it", async () => {
+    for (const paused of [true, false]) {
+      const answer = await post("/call/call_1/recording", { paused });
+      expect([answer.status, await answer.json()]).toMatchObject([200, { callId: "call_1", recordings: [] }]);
+    }
+    expect(calls.paused).toEqual([
+      ["call_1", true],
+      ["call_1", false],
+    ]);
+  });
+
   test.each([
+    ["recording", {}, 400, "paused: is required and missing"],
     ["dtmf", {}, 400, "digits: is required and missing"],
     ["dtmf", { digits: 12 }, 400, "digits: "],
     ["dtmf", { digits: "1", durationMs: "long" }, 400, "durationMs: "],
@@ -354,6 +367,7 @@ describe("the API", () => {
   test.each([
     ["dtmf", { digits: "1" }],
     ["instructions", { text: "Be brief." }],
+    ["recording", { paused: true }],
   ])("%s on a call that is not there is 404, on one that is over 409, and no wrong success", async (verb, order) => {
     expect((await post(`/call/call_9/${verb}`, order)).status).toBe(404);
     calls.failure = new CallOverError("call_1", "do this");

@@ -59,6 +59,7 @@ export class ScriptedCalls implements CallDesk {
   readonly said: [string, string][] = [];
   readonly keys: [string, string, object | undefined][] = [];
   readonly instructed: [string, string, object | undefined][] = [];
+  readonly paused: [string, boolean][] = [];
   transcript: readonly TranscriptEntry[] = [];
   recording: RecordingSound | undefined;
   /** How many readers follow right now. */
@@ -113,10 +114,15 @@ export class ScriptedCalls implements CallDesk {
     this.instructed.push([callId, text, options]);
     return summary({ state: "active" });
   }
+  async pauseRecording(callId: string, paused: boolean) {
+    const call = await this.call(callId);
+    this.paused.push([callId, paused]);
+    return call;
+  }
   async call(callId: string) {
     this.#maybeFail();
     if (callId !== "call_1") throw new CallNotFoundError(callId);
-    return { ...summary(), transcript: [], usage: newCall().usage };
+    return { ...summary(), transcript: [], usage: newCall().usage, recordings: [] };
   }
   async transcriptOf(callId: string, format: TranscriptFormat) {
     await this.call(callId);
