@@ -79,15 +79,17 @@ export class Finaliser {
     else await this.end(live, { reason: "lost" });
   }
 
-  async #end(live: LiveCall, { reason, farewell, confirmWithinMs = CONFIRM_WITHIN_MS }: EndOrder): Promise<Call> {
+  async #end(live: LiveCall, order: EndOrder): Promise<Call> {
+    const { farewell, confirmWithinMs = CONFIRM_WITHIN_MS } = order;
     const { journal, conversation } = live;
+    const reason = live.legReason ?? order.reason; // the leg was over first, and the carrier has said why
     // A full disk must not keep somebody on the line: the journal notes what it can.
     await journal.write({ type: "end.requested", reason }).catch(() => {});
     if (!journal.call.legEnded && live.legId !== undefined) {
       const limit = this.#parts.clock.now() + confirmWithinMs;
       const leftMs = () => Math.max(0, limit - this.#parts.clock.now());
-      const order = () => this.#hangUp(live, farewell, leftMs());
-      await this.#confirm(live, leftMs, { order, isTaken: await order() });
+      const hangUp = () => this.#hangUp(live, farewell, leftMs());
+      await this.#confirm(live, leftMs, { order: hangUp, isTaken: await hangUp() });
     }
     if (reason !== "shutdown") await conversation.lastWords(LAST_WORDS_MS);
     const { longestSilenceMs } = conversation.close();

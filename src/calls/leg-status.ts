@@ -24,6 +24,7 @@ export async function takeStatus(parts: CallParts, account: Account, status: Leg
     logger.debug("A status of a call that is not live was ignored.", ids);
     return;
   }
+  if (status.type === "leg.ended") live.legReason ??= status.reason; // also for who ends it while this is written down
   const now = clock.now();
   const claim = await store.claim(`${account.id}:${status.key}`, now, now + REMEMBER_MS);
   if (!claim.first) return;

@@ -1,5 +1,6 @@
 import type { Call } from "../core/call.ts";
 import { LimitReachedError } from "../core/errors.ts";
+import type { EndReason } from "../core/events.ts";
 import type { Account } from "./account.ts";
 import type { Conversation } from "./conversation.ts";
 import type { CallJournal } from "./journal.ts";
@@ -18,6 +19,8 @@ export interface LiveCall {
   ending: Promise<Call> | undefined;
   /** Set while the carrier is asked what became of a leg whose media is gone. */
   settling: Promise<void> | undefined;
+  /** Why the leg is over, once the carrier has said so unasked. */
+  legReason?: EndReason;
   /** Called when the carrier says that the leg is over. */
   onLegEnded: (() => void) | undefined;
   /** Whether its sound has arrived, be it gone again. */
