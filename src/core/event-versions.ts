@@ -19,6 +19,11 @@ export const EVENT_STEPS: readonly EventStep[] = [
 export const EVENT_VERSION = EVENT_STEPS.length + 1;
 
 /** An event in today's form. One of a later version stays as it is: what it means cannot be known. */
-export function upcast(event: OldEvent, version: number, steps: readonly EventStep[] = EVENT_STEPS): CallEvent {
-  return steps.slice(Math.max(0, version - 1)).reduce((older, step) => step(older), event) as unknown as CallEvent;
+export function upcast(
+  event: OldEvent | CallEvent,
+  version: number,
+  steps: readonly EventStep[] = EVENT_STEPS,
+): CallEvent {
+  const written = event as OldEvent;
+  return steps.slice(Math.max(0, version - 1)).reduce((older, step) => step(older), written) as unknown as CallEvent;
 }

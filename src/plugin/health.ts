@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Account } from "../calls/account.ts";
 import { HealthAlerts } from "../calls/health/alerts.ts";
 import { CallWatch } from "../calls/health/call-watch.ts";
@@ -72,7 +73,7 @@ export class Health {
 
   constructor(parts: HealthParts) {
     this.#parts = parts;
-    const { settings, host, store, clock, stateDir, freeSpace = statfs } = parts;
+    const { settings, host, store, clock, stateDir, freeSpace = freeSpaceOf } = parts;
     const { health } = settings;
     this.#stopwatch = new Stopwatch(clock, (part, ms) => this.#metrics?.time(part, ms));
     this.store = this.#stopwatch.store(store);
@@ -232,3 +233,12 @@ export class Health {
     return guard;
   }
 }
+
+// --- Internal helpers ---
+
+/** The room on the disk where a folder is, or will be once something is kept in it. */
+const freeSpaceOf: FreeSpace = (folder) =>
+  statfs(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" || dirname(folder) === folder) throw error;
+    return freeSpaceOf(dirname(folder));
+  });

@@ -25,22 +25,13 @@ export interface Finding {
   readonly why: string;
 }
 
-/** What a run came to, as it is printed. */
-export type Report = { readonly [K in Kind]: number } & {
-  readonly seed: number;
-  readonly calls: number;
-  readonly seconds: number;
-  /** The ids behind the counts. */
-  readonly ids: { readonly [K in Kind]: readonly string[] };
-  readonly why: readonly string[];
-};
-
 export interface RunFacts {
   readonly seed: number;
   readonly calls: number;
   readonly startedAtMs: number;
 }
 
+/** What a run came to, as it is printed: how many, how long, and the ids behind the counts. */
 export function report<Facts extends RunFacts>(findings: readonly Finding[], facts: Facts) {
   const { startedAtMs, ...rest } = facts;
   const of = (kind: Kind) => findings.filter((finding) => finding.kind === kind);

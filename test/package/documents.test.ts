@@ -17,10 +17,10 @@ const pkg = json("package.json") as { files: string[]; scripts: Record<string, s
 /** Every setting's path in the schema; the account in it is called `default`. */
 function settings(schema: JsonSchema, path: readonly string[] = []): string[] {
   if (schema.anyOf || schema.type === "array") return [];
-  const children = {
-    ...schema.properties,
-    ...(typeof schema.additionalProperties === "object" && { default: schema.additionalProperties }),
-  };
+  const { additionalProperties: other } = schema;
+  // Whatever has names of the user's own stands for all of them under one: an account, or the beginning of a number.
+  const name = path.at(-1) === "byPrefix" ? "+49" : "default";
+  const children = { ...schema.properties, ...(typeof other === "object" && { [name]: other }) };
   return Object.entries(children).flatMap(([key, child]) => {
     const here = [...path, key];
     return [here.join("."), ...settings(child, here)];
@@ -78,11 +78,17 @@ test("every setting of the example configuration has its sentence", () => {
 });
 
 test("the example configuration is right, and shows the defaults", async () => {
-  const env = { TWILIO_AUTH_TOKEN: "t", OPENAI_API_KEY: "k", OPENAI_WEBHOOK_SECRET: "s" };
+  const env = {
+    TWILIO_AUTH_TOKEN: "t",
+    OPENAI_API_KEY: "k",
+    OPENAI_WEBHOOK_SECRET: "s",
+    VOICE_RECORDING_KEY: "0".repeat(64),
+    VOICE_BUCKET_SECRET: "b",
+  };
   const { config } = await loadConfigFile(join(root, "config/voice.example.yaml"), env);
   const example = parseConfig(config);
   // What has no default is shown by example.
-  const { number, carrier, engine, timeZone, allowFrom, owner, tools, mcpServers } = config.accounts[
+  const { number, carrier, engine, timeZone, allowFrom, owner, tools, mcpServers, recording } = config.accounts[
     "default"
   ] as NonNullable<(typeof config.accounts)[string]>;
   const least = parseConfig({
@@ -96,6 +102,7 @@ test("the example configuration is right, and shows the defaults", async () => {
         ...(owner && { owner }),
         ...(tools && { tools }),
         ...(mcpServers && { mcpServers }),
+        recording: { ...recording, mode: undefined, by: undefined, announcement: undefined, question: undefined },
         carrier: { accountSid: carrier.accountSid, authToken: carrier.authToken },
         engine: { apiKey: engine.apiKey, webhookSecret: engine.webhookSecret },
       },

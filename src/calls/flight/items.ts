@@ -1,7 +1,30 @@
 import { crc32 } from "node:zlib";
 import { FRAME_BYTES } from "../../audio/g711.ts";
 import { type FieldSink, type FieldSource, readInput, writeInput } from "./fields.ts";
-import type { Field, Input } from "./tap.ts";
+import { InputSum } from "./input-sum.ts";
+import {
+  AT_ONCE,
+  AUDIBLE,
+  BEAT,
+  CHECK,
+  COMMAND,
+  END,
+  FRAME,
+  flagsOf,
+  HEARD,
+  ID,
+  INPUT,
+  JUDGED,
+  KIND,
+  LEG_AUDIO,
+  NESTED,
+  ODD_FRAME,
+  PUT_OFF,
+  SEEN,
+  SESSION_AUDIO,
+  YES,
+} from "./tags.ts";
+import type { Input } from "./tap.ts";
 
 /** When something came in. */
 interface When {
@@ -30,26 +53,6 @@ export type Item =
   | { readonly kind: "id"; readonly id: string }
   | { readonly kind: "check"; readonly sum: number }
   | { readonly kind: "end" };
-
-const FRAME = 1;
-const ODD_FRAME = 2;
-const BEAT = 3;
-const INPUT = 4;
-const COMMAND = 5;
-const SESSION_AUDIO = 6;
-const LEG_AUDIO = 7;
-const PUT_OFF = 8;
-const JUDGED = 9;
-const HEARD = 10;
-const AUDIBLE = 11;
-const SEEN = 12;
-const ID = 13;
-const CHECK = 14;
-const END = 15;
-const KIND = 0x1f;
-const NESTED = 0x20;
-const AT_ONCE = 0x40;
-const YES = 0x80;
 
 const FIRST_SIZE = 8 * 1024;
 /** Texts up to so many characters are looked through one by one; for longer ones that is not worth it. */
@@ -239,77 +242,6 @@ export class ItemWriter implements FieldSink {
   }
 }
 
-/** The sum of all that came in, in 16 bits: what was dropped, swapped or altered makes it another one. */
-export class InputSum {
-  #hash = 0x811c9dc5;
-
-  get value(): number {
-    return (this.#hash ^ (this.#hash >>> 16)) & 0xffff;
-  }
-
-  frame(afterMs: number, flags: number, length: number): void {
-    this.#add(FRAME | flags);
-    this.#add(afterMs);
-    this.#add(length);
-  }
-
-  beat(afterMs: number, flags: number): void {
-    this.#add(BEAT | flags);
-    this.#add(afterMs);
-  }
-
-  input(afterMs: number, flags: number, what: Input): void {
-    this.#add(INPUT | flags);
-    this.#add(afterMs);
-    for (const field of what) this.#field(field);
-  }
-
-  heard(level: number, floor: number, flags: number): void {
-    this.#add((level << 16) | (floor << 8) | flags);
-  }
-
-  verdict(kind: number, verdict: boolean): void {
-    this.#add(verdict ? kind + 0x100 : kind);
-  }
-
-  seen(name: string, value: string): void {
-    this.#text(name);
-    this.#text(value);
-  }
-
-  /** Adds an item that was read. */
-  item(item: Item): void {
-    if (item.kind === "frame") this.frame(item.afterMs, flagsOf(item.nested, item.atOnce), item.length);
-    else if (item.kind === "beat") this.beat(item.afterMs, flagsOf(item.nested, item.atOnce));
-    else if (item.kind === "input") this.input(item.afterMs, flagsOf(item.nested, item.atOnce), item.what);
-    else if (item.kind === "heard") this.heard(item.level, item.floor, item.flags);
-    else if (item.kind === "put-off") this.verdict(PUT_OFF, item.verdict);
-    else if (item.kind === "judged") this.verdict(JUDGED, item.verdict);
-    else if (item.kind === "audible") this.verdict(AUDIBLE, item.audible);
-    else if (item.kind === "seen") this.seen(item.name, item.value);
-  }
-
-  #field(field: Field): void {
-    if (typeof field === "number") this.#add(Number.isSafeInteger(field) ? field : Math.round(field * 1_000));
-    else if (typeof field === "string") this.#text(field);
-    else if (field === null || typeof field === "boolean") this.#add(field === null ? -1 : field ? -2 : -3);
-    else {
-      this.#add(-4 - field.length);
-      for (const one of field) this.#field(one);
-    }
-  }
-
-  #text(text: string): void {
-    this.#add(text.length);
-    for (let i = 0; i < text.length; i++) this.#add(text.charCodeAt(i));
-  }
-
-  #add(value: number): void {
-    this.#hash = Math.imul(this.#hash ^ value, 0x01000193);
-    this.#hash ^= this.#hash >>> 15;
-  }
-}
-
 /** Reads the items of a block's payload. @throws RangeError they are cut off */
 export function readItems(payload: Buffer): Item[] {
   const reader = new ItemReader(payload);
@@ -338,8 +270,6 @@ export function* payloadsOf(bytes: Buffer): Generator<Buffer> {
 }
 
 // --- Internal helpers ---
-
-const flagsOf = (nested: boolean, atOnce: boolean): number => (nested ? NESTED : 0) | (atOnce ? AT_ONCE : 0);
 
 class ItemReader implements FieldSource {
   readonly #bytes: Buffer;
