@@ -27,7 +27,7 @@ describe("apply, whatever the journal", () => {
       fc.property(journals(), fc.array(callEvents(), { maxLength: 20 }), (life, late) => {
         const over = replay([...life, ended(9_000)]);
         const after = late.reduce(apply, over);
-        const { recorded, noted, legEnded, afterwards, outcome, ...facts } = after;
+        const { recorded, noted, legEnded, afterwards, outcome, removed, recordings, ...facts } = after;
         expect(facts).toEqual(withoutWork(over));
         const came = (type: CallEvent["type"]): boolean => late.some((event) => event.type === type);
         expect(recorded).toBe(over.recorded || came("session.recorded"));
@@ -36,6 +36,10 @@ describe("apply, whatever the journal", () => {
         const steps = late.flatMap((event) => (event.type === "afterwards.done" ? event.step : []));
         expect(afterwards).toEqual([...new Set([...over.afterwards, ...steps])]);
         expect(legEnded).toBe(over.legEnded || came("leg.ended"));
+        const gone = late.flatMap((event) => (event.type === "data.removed" ? event.what : []));
+        expect(removed).toEqual([...new Set([...over.removed, ...gone])]);
+        // A recording is finished, stored and deleted after the call, but none begins.
+        expect(recordings.map(({ id }) => id)).toEqual(over.recordings.map(({ id }) => id));
       }),
     );
   });
@@ -168,6 +172,6 @@ describe("what others are shown of a call", () => {
 // --- Internal helpers ---
 
 function withoutWork(call: Call): Partial<Call> {
-  const { recorded, noted, legEnded, afterwards, outcome, ...facts } = call;
+  const { recorded, noted, legEnded, afterwards, outcome, removed, recordings, ...facts } = call;
   return facts;
 }
