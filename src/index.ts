@@ -11,12 +11,15 @@ export { type StandaloneHostOptions, standaloneHost } from "./hosts/standalone.t
 
 // What it is asked and what it answers
 
+export type { ErasureOrder, ErasureReceipt } from "./calls/erasure.ts";
+export type { TranscriptDocument, TranscriptFormat } from "./core/transcript-export.ts";
 export type {
   AccountStatus,
   CallDetails,
   EndedCall,
   Finding,
   PlaceCallRequest,
+  RecordingSound,
   SentDigits,
   StatusReport,
 } from "./http/doors.ts";

@@ -226,9 +226,10 @@ describe("while a call is live", () => {
       await following.next();
       const torn = world.wires[name].tear();
       if (name !== "carrier") expect(torn, `connections through ${name}`).toBeGreaterThan(0);
-      // Without its media a call is over; a lost model is replaced, and the carrier is asked again.
+      // A lost model is replaced, a lost stream is opened again, and the carrier is asked again.
       if (name === "engine") await world.api.entry(callId, "engine.closed");
-      if (name !== "door") call.hangUp();
+      if (name === "door") await world.api.entry(callId, "call.resumed");
+      call.hangUp();
       await call.ended;
       await following.return(undefined);
       await world.api.entry(callId, "call.ended");

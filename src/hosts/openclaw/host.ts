@@ -22,6 +22,8 @@ import { warmAgent } from "./warm-up.ts";
 export interface OpenClawHost extends Host {
   /** Tells whoever listens what somebody did in another channel; `undefined` when that failed. */
   answered(answer: ChannelAnswer): Promise<AnswerVerdict | undefined>;
+  /** A turn of the agent is about to begin in a session. */
+  turnComes(sessionKey: string): void;
   close(): void;
 }
 
@@ -75,6 +77,7 @@ export async function openclawHost(
     send: (address, message, signal) => sendMessage(currentConfig(runtime), address, message, signal),
     onAnswer: (listener) => listeners.add(listener),
     answered: (answer) => listeners.tell(answer),
+    turnComes: (sessionKey) => activity.comes(sessionKey),
     linked: async ({ number }) => linkedAddresses(currentConfig(runtime).session?.identityLinks, number),
     principals: async () => principalsOf(currentConfig(runtime).session?.identityLinks),
     recentTurns: (session, limit) => recentTurns(session, limit, logger),

@@ -25,6 +25,10 @@ const entry: ReturnType<typeof defineChannelPluginEntry<ChannelPlugin<VoiceAccou
     registerGatewayMethods(api, runtime.use);
     // The host also loads this file merely to read the tool; that copy is never asked anything else.
     if (api.registrationMode === "full") registerAnswers(api, runtime.answer, systemClock());
+    api.on("before_dispatch", (event, context) => {
+      const sessionKey = event.sessionKey ?? context.sessionKey;
+      if (sessionKey !== undefined) runtime.turnComes(sessionKey);
+    });
     api.on("gateway_start", () => runtime.gatewayStarted());
     api.registerService({
       id: CHANNEL,

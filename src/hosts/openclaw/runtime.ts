@@ -120,6 +120,11 @@ export class VoiceRuntime {
     return open?.use(() => open.host.answered(answer));
   };
 
+  /** A message goes to the agent: nothing may be written into its session until the turn is over. */
+  turnComes(sessionKey: string): void {
+    this.#open?.host.turnComes(sessionKey);
+  }
+
   async #join(task: AccountTask): Promise<void> {
     const { account, abortSignal } = task;
     const service = this.#service;

@@ -19,6 +19,8 @@ export interface SessionActivity {
   idle(sessionKey: string, signal: AbortSignal): Promise<void>;
   /** Resolves when no turn runs in the session, at once when none does. Rejects with the signal's reason. */
   over(sessionKey: string, signal: AbortSignal): Promise<void>;
+  /** Somebody has written to the session: the host is about to begin a turn, and the session is not idle until then. */
+  comes(sessionKey: string): void;
   stop(): void;
 }
 
@@ -27,6 +29,12 @@ export interface SessionActivity {
  * turn's last write comes shortly after the event of its end.
  */
 export const SETTLE_MS = 500;
+
+/**
+ * A turn that was announced begins within this time, as soon as the host is done with others. A row that stands between
+ * what somebody wrote and their turn's first event makes the turn fail ("keyed user is outside the current turn").
+ */
+const COMES_WITHIN_MS = 20_000;
 
 /** A run that says nothing for so long has died without an end, and must not hold rows back for ever. */
 const LOST_RUN_MS = 15 * 60_000;
@@ -51,11 +59,14 @@ export function watchSessions(
     if (phase === "end" || phase === "error") return over(runId);
     if (!known && (phase !== "start" || sessionKey === undefined)) return;
     known?.lost.stop();
+    if (!known && sessionKey !== undefined) over(announced(sessionKey));
     const lost = clock.after(LOST_RUN_MS, () => over(runId));
     runs.set(runId, { sessionKey: known?.sessionKey ?? (sessionKey as string), lost });
   });
 
-  const busy = (sessionKey: string) => [...runs.values()].some((run) => run.sessionKey === sessionKey);
+  const works = (sessionKey: string) =>
+    [...runs].some(([id, run]) => run.sessionKey === sessionKey && id !== announced(sessionKey));
+  const busy = (sessionKey: string) => works(sessionKey) || runs.has(announced(sessionKey));
   const change = (signal: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
       const done = () => {
@@ -77,7 +88,13 @@ export function watchSessions(
       if (stopped) throw new HostError("The channel has stopped watching its sessions.");
     },
     async over(sessionKey, signal) {
-      while (busy(sessionKey)) await change(signal);
+      while (works(sessionKey)) await change(signal);
+    },
+    comes(sessionKey) {
+      if (stopped) return;
+      const id = announced(sessionKey);
+      runs.get(id)?.lost.stop();
+      runs.set(id, { sessionKey, lost: clock.after(COMES_WITHIN_MS, () => over(id)) });
     },
     stop() {
       stopped = true;
@@ -88,3 +105,8 @@ export function watchSessions(
     },
   };
 }
+
+// --- Internal helpers ---
+
+/** What a turn is called until its run has an id. */
+const announced = (sessionKey: string): string => `announced ${sessionKey}`;
