@@ -1,13 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-/** Sound that is judged, and a gateway that is only asked things: two side by side leave each a core. */
-const sounds = [
-  "test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts",
-  "test/host/memory.test.ts",
-];
+/** Sound that is judged: two side by side leave each a core. */
+const sounds = ["test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts"];
 
-/** What needs the machine for itself: whole calls inside a gateway, waits that are counted, processes that are killed. */
-const alone = ["test/host/gateway.test.ts", "test/e2e/never-silent-waits.test.ts", "test/durability/**/*.test.ts"];
+/** Waits that are counted. */
+const alone = ["test/e2e/never-silent-waits.test.ts"];
+
+/** What works in processes of its own, gateways and such that are killed, and waits for them: two side by side. */
+const processes = ["test/host/**/*.test.ts", "test/durability/**/*.test.ts"];
 
 /** Whole calls, and whatever else waits more than it works: three files side by side do not slow each other. */
 const calls = ["test/e2e/**/*.test.ts", "test/package/**/*.test.ts", "examples/**/*.test.ts"];
@@ -43,9 +43,10 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: "sounds", include: sounds, maxWorkers: 2, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: "alone", include: alone, maxWorkers: 1, sequence: { groupOrder: 3 } } },
       {
         extends: true,
-        test: { name: "alone", include: alone, fileParallelism: false, sequence: { groupOrder: 3 } },
+        test: { name: "processes", include: processes, maxWorkers: 2, sequence: { groupOrder: 4 } },
       },
     ],
     testTimeout: 30_000,

@@ -1,5 +1,5 @@
-// Everything that must hold before a change goes in, cheapest first; the first stage that fails ends the run.
-// The tests come last, so that a run ends with the test runner's own summary.
+// Everything that must hold before a change goes in. What fails before the tests ends the run once each of its
+// neighbours is done; the tests come last, so that a run ends with the test runner's own summary.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -10,17 +10,25 @@ import { pack } from "./pack.ts";
 const workDir = await mkdtemp(join(tmpdir(), "voice-pack-"));
 let tarball = "";
 
-const stages = [
-  ["types", () => quietly("tsc", ["--noEmit", "--project", "."])],
-  ["lint", () => quietly("biome", ["ci", "--error-on-warnings", "--colors=off"])],
-  ["dead code", () => quietly("knip", ["--no-progress", "--no-config-hints"])],
-  ["build and pack", async () => (tarball = await pack(workDir))],
-  ["package metadata", () => quietly("publint", ["run", tarball, "--strict"])],
-  ["package types", () => quietly("attw", [tarball, "--profile", "esm-only", "--no-emoji"])],
+/** Two rows side by side; in each the first that fails ends the row. */
+const rows = [
+  [["types", () => quietly("tsc", ["--noEmit", "--project", "."])]],
+  [
+    ["lint", () => quietly("biome", ["ci", "--error-on-warnings", "--colors=off"])],
+    ["dead code", () => quietly("knip", ["--no-progress", "--no-config-hints"])],
+    ["build and pack", async () => (tarball = await pack(workDir))],
+    ["package metadata", () => quietly("publint", ["run", tarball, "--strict"])],
+    ["package types", () => quietly("attw", [tarball, "--profile", "esm-only", "--no-emoji"])],
+  ],
 ];
 
 try {
-  for (const [name, check] of stages) await stage(name, check);
+  const ends = await Promise.allSettled(
+    rows.map(async (row) => {
+      for (const [name, check] of row) await stage(name, check);
+    }),
+  );
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
   const { code } = await command("vitest", ["run"], {
     stdio: "inherit",
     env: { ...process.env, VOICE_TARBALL: tarball },

@@ -49,7 +49,7 @@ describe("end_call", () => {
     const last = report.heardSegments.filter(({ startMs }) => startMs > (report.spoken[0]?.endMs ?? 0));
     const spokenMs = mulawMs((await ours.voice.speak(GOODBYE, { speaker: "slt" })).length);
     const heardMs = (last.at(-1)?.endMs ?? 0) - (last[0]?.startMs ?? 0);
-    expect(Math.abs(heardMs - spokenMs)).toBeLessThanOrEqual(100); // its quiet edges
+    expect(heardMs).toBeGreaterThanOrEqual(spokenMs - 100); // its quiet edges
     expect(hungUpAtMs).toHaveLength(1);
     expect(hungUpAtMs[0]).toBeGreaterThanOrEqual(last.at(-1)?.endMs ?? Number.NaN);
     const written = types(call);

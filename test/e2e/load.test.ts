@@ -51,7 +51,7 @@ async function words(ours: World, calls: readonly CallSummary[]): Promise<string
 }
 
 test("case 4: 100 calls one after another are all whole, and nothing is left of them", async () => {
-  const ours = await world({ mind, speed: 10 });
+  const ours = await world({ mind, speed: 25 });
   await spoken(ours);
   const all = ends(ours, 100);
   for (let count = 0; count < 100; count++) await talk(ours, { listens: false });

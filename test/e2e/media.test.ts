@@ -111,7 +111,7 @@ test.each([
   ["reset", { resetAfterMs: 1_500 }],
   ["half-open", { freezeAfterMs: 1_500 }],
 ])("a %s stream ends the call with a reason", async (_how, fate) => {
-  const ours = await world({ mind });
+  const ours = await world({ mind, speed: 12 });
   ours.phones.faults.stream = () => fate;
   const ending = ours.nextEnd();
   const call = ours.phones.ring({ from: ANN, to: OUR_NUMBER });
