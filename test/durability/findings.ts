@@ -14,6 +14,8 @@ export const KINDS = [
   "silent",
   /** Done twice, though it must be done once: a dialling, a note, a card that does not say so. */
   "doubled",
+  /** A call whose decisions, made again from its record, are others. */
+  "diverged",
 ] as const;
 export type Kind = (typeof KINDS)[number];
 

@@ -1,6 +1,7 @@
+import { judgeArtefacts } from "./artefacts.ts";
 import type { Finding } from "./findings.ts";
 import type { Holdings } from "./protocol.ts";
-import type { Town } from "./town.ts";
+import { RECORDING_KEYS, type Town } from "./town.ts";
 import { judge, type Kept, readKept } from "./verdict.ts";
 
 /** What a town came to. */
@@ -36,7 +37,7 @@ export async function settle(
   findings.push(...(await leftovers(town, heapBytes + LEARNT_BYTES)));
   await town.process.stop();
   const kept = await readKept(town);
-  findings.push(...(await judge(town, kept)), ...more(kept));
+  findings.push(...(await judge(town, kept)), ...more(kept), ...(await judgeArtefacts(town, kept, RECORDING_KEYS)));
   const lines = [...new Set(findings.map(({ about }) => about))].flatMap((about) => [
     ...findings.filter((finding) => finding.about === about).map(({ kind, why }) => `  ${kind} ${about}: ${why}`),
     ...storyOf(kept.get(about)),

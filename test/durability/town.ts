@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { KeyRing } from "../../src/calls/recording/keys.ts";
 import { type Clock, sleep } from "../../src/core/clock.ts";
 import { readApiToken } from "../../src/http/token.ts";
 import { scriptEars, taughtVoice } from "../../src/testing/ears.ts";
@@ -18,6 +19,10 @@ const OUR_NUMBER = "+15550001234";
 /** Nobody resolves this name: the simulated network carries it to loopback, as a tunnel would. */
 const PUBLIC_URL = "https://voice.example.com";
 const CONSULT_MS = 2_500;
+const ANNOUNCEMENT = "This call is recorded.";
+const RECORDING_KEY = "7b".repeat(32);
+/** What recordings of a town are encrypted with. */
+export const RECORDING_KEYS: KeyRing = [{ id: "1", secret: Buffer.from(RECORDING_KEY, "hex") }];
 /** Nobody lets a phone ring for longer. */
 const RINGING_MS = 60_000;
 /** Each call is with somebody else; so many are known to us. */
@@ -237,7 +242,7 @@ export async function openTown(stage: Stage, options: TownOptions): Promise<Town
   const voice = taughtVoice(stage.flite, ears);
   await Promise.all([
     ...Object.values(LINES).map((text) => voice.speak(text, { speaker: "rms" })),
-    ...[GREETING, ...Object.values(ANSWERS)].map((text) => voice.speak(text, { speaker: "slt" })),
+    ...[ANNOUNCEMENT, GREETING, ...Object.values(ANSWERS)].map((text) => voice.speak(text, { speaker: "slt" })),
     voice.speak("One moment, please."),
   ]);
   const model = await startSpeechModel({ clock, voice, ears, mind, apiKey: "sk-test" });
@@ -255,6 +260,7 @@ export async function openTown(stage: Stage, options: TownOptions): Promise<Town
     allowFrom: Array.from({ length: MOST_PEOPLE }, (_, index) => numberOf(index)),
     owner: { channel: "telegram", to: "555" },
     timeZone: "UTC",
+    recording: { mode: "announce", announcement: ANNOUNCEMENT, encryptionKey: RECORDING_KEY },
     limits: {
       maxConcurrentCalls: 500,
       placementsPerMinute: 600,

@@ -78,7 +78,7 @@ export class Recorder implements MediaTap {
     const cutAt = this.#at(nowMs);
     if (this.#agentUntil <= cutAt) return;
     this.#tape.wipe("agent", cutAt, this.#agentUntil);
-    this.#agentUntil = cutAt;
+    this.#agentUntil = Number.NEGATIVE_INFINITY; // what comes next, however soon, is no part of what was cut off
   }
 
   /** Keeps nothing from now on: silence stands in its place. */

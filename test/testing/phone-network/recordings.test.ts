@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { encodeMulaw, isAudible } from "../../../src/audio/g711.ts";
 import { decodeWav } from "../../../src/audio/wav.ts";
+import { CallRecorder } from "../../../src/testing/phone-network/recording.ts";
+import { handClock } from "../../calls/clock.ts";
 import { connectStream, PUBLIC_URL, playOn, type StreamEvent, streamEvent, tone } from "./application.ts";
 import { client } from "./client.ts";
 import { useWorld } from "./world.ts";
@@ -109,16 +111,42 @@ test("a pause holds silence, or is skipped; what runs cannot be deleted, what is
   call.hangUp();
 });
 
-test("a recording without sound is absent, and what is to fail fails", async () => {
+test.each([
+  [4, "absent", "16101"],
+  [5, "completed", undefined],
+])("a recording of %i frames is %s: shorter than 100 ms is without sound", (frames, outcome, errorCode) => {
+  const clock = handClock();
+  const messages: Readonly<Record<string, string>>[] = [];
+  const recorder = new CallRecorder({
+    clock,
+    faults: {},
+    accountSid: "AC1",
+    callSid: "CA1",
+    recordings: new Map(),
+    tell: (_url, _method, params) => void messages.push(params),
+  });
+  const events = new Set(["in-progress", "completed", "absent"]);
+  const recording = recorder.begin({ channels: 2, track: "both", callback: { url: "/", method: "POST", events } });
+  const frame = new Uint8Array(160);
+  for (let count = 0; count < frames; count++) recording.append(frame, frame);
+  recording.pause("skip");
+  recording.append(frame, frame);
+  recording.stop();
+  clock.pass(1_000);
+  expect(messages.at(-1)).toMatchObject({ RecordingSid: recording.sid, RecordingStatus: outcome });
+  expect(messages.at(-1)?.["ErrorCode"]).toBe(errorCode);
+});
+
+test("a recording that turns out to be without sound cannot be fetched, and what is to fail fails", async () => {
   const { call, recordings } = await talk();
+  world.network.faults.recording = () => ({ outcome: "absent", processingMs: 0 });
   const { sid } = await recordings.create(ORDER);
-  await recordings(sid).update({ status: "paused", pauseBehavior: "skip" });
   await recordings(sid).update({ status: "stopped" });
-  world.network.faults.recording = () => ({ outcome: "failed", processingMs: 0 });
   await world.application.arrived("/recording", 2);
-  expect(told("absent")).toMatchObject([{ RecordingSid: sid, ErrorCode: "16101" }]);
+  expect(told("absent")).toMatchObject([{ RecordingSid: sid }]);
   expect((await media(sid)).answer.status).toBe(404);
 
+  world.network.faults.recording = () => ({ outcome: "failed", processingMs: 0 });
   const second = await recordings.create(ORDER);
   await call.line.pause(200);
   await recordings(second.sid).update({ status: "stopped" });
