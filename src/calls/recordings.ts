@@ -104,6 +104,7 @@ export class Recordings {
           onFailed,
         );
       },
+      drop: (recordingId) => this.#folder.remove(this.#folder.nameOf(call.id, recordingId, encrypted)),
       onFinished: (finished) => {
         const name = this.#folder.nameOf(call.id, finished.recordingId, encrypted);
         this.#keep(call.id, name, finished, settings);
@@ -288,6 +289,10 @@ export class Recordings {
     const recording = call.recordings.find(({ id }) => id === recordingId);
     // It was never announced in the journal, or was to go.
     if (!recording || recording.state === "deleted") return this.#folder.remove(name);
+    if (call.consent?.ok !== true) {
+      await this.#parts.write(call.id, { type: "recording.deleted", recordingId, because: "order" });
+      return this.#folder.remove(name);
+    }
     const facts = await repair(this.#folder.pathOf(name)).catch((error: unknown) => error as Error);
     if (facts instanceof Error) {
       if (recording.state !== "stored" && recording.state !== "failed") {

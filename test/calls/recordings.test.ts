@@ -213,6 +213,22 @@ describe("a recording", () => {
     await expect(s.recordings.open("call_1")).rejects.toThrow("nothing of this call was recorded");
   });
 
+  test("of a call that ends before its announcement was heard is not kept, by this process or the next", async () => {
+    for (const killed of [false, true]) {
+      const s = await studio({ hasConsent: false });
+      await s.recording.start();
+      s.talk(s.recording, 1_000);
+      await s.journal.write({ type: "call.ended", reason: "caller_hangup", longestSilenceMs: 0 });
+      const heir = await studio({ stateDir: s.stateDir, clock: s.clock, call: Promise.resolve(s) as never });
+      await (killed ? heir : s).recordings.ended(s.journal.call);
+      await (killed ? heir : s).recordings.settled();
+      expect((await s.told()).types.at(-1)).toBe("recording.deleted");
+      expect(s.files()).toEqual([]);
+      await heir.recordings.stop();
+      await s[Symbol.asyncDispose]();
+    }
+  });
+
   test("whose start cannot be written down is none: not a byte is kept", async () => {
     await using s = await studio();
     s.store.append = () => Promise.reject(new Error("the store is full"));

@@ -11,10 +11,12 @@ import type { Town } from "./town.ts";
 import type { Kept } from "./verdict.ts";
 
 /** Where a town's calls have left their records and their sound. */
-export type Left = Pick<Town, "stateDir" | "killedAtMs">;
+export type Left = Pick<Town, "stateDir" | "killedAtMs" | "speed">;
 
-/** A killed process takes no more than this of a call's sound with it. */
+/** A killed process takes no more than this of a call's sound with it, */
 const TAKEN_WITH_MS = 1_000;
+/** and what the machine needs to write it: its time does not pass faster for us. */
+const WRITTEN_WITHIN_MS = 100;
 const SAMPLES_PER_MS = 8;
 /** When the sound of a call is over for the process that records it. */
 const OVER: ReadonlySet<CallEvent["type"]> = new Set<CallEvent["type"]>([
@@ -68,7 +70,8 @@ async function judgeRecords({ stateDir, killedAtMs }: Left, { call, journal }: K
 async function judgeRecordings(town: Left, { call, journal }: Kept, keys: KeyRing | undefined): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { id, state } of call.recordings) {
-    if (state === "failed") continue; // its event says why
+    // Why one failed stands in its event; one whose announcement was not heard to its end is not kept.
+    if (state === "failed" || (state === "deleted" && call.consent?.ok !== true)) continue;
     const stored = journal.flatMap(({ event }) =>
       event.type === "recording.stored" && event.recordingId === id ? [event] : [],
     )[0];
@@ -82,7 +85,7 @@ async function judgeRecordings(town: Left, { call, journal }: Kept, keys: KeyRin
       for await (const bytes of plain) samples += bytes.length / STEREO_BYTES;
       const playsUntilMs = (call.answeredAtMs ?? 0) + samples / SAMPLES_PER_MS;
       const lostMs = Math.round(endOf(id, journal, town.killedAtMs) - playsUntilMs);
-      if (lostMs > TAKEN_WITH_MS) {
+      if (lostMs > TAKEN_WITH_MS + WRITTEN_WITHIN_MS * town.speed) {
         findings.push(found("lost", call.id, `The last ${lostMs} ms of the recording ${id} are not there.`));
       }
     } catch (error) {

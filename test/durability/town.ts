@@ -78,6 +78,8 @@ export class Town {
   readonly stateDir: string;
   readonly workspaceDir: string;
   readonly told: Told[] = [];
+  /** Times real time. */
+  readonly speed: number;
   /** When each life of the plugin ended by a kill, by the common clock. */
   readonly killedAtMs: number[] = [];
   readonly #parts: TownParts;
@@ -91,6 +93,7 @@ export class Town {
     this.#parts = parts;
     this.#routes = parts.routes;
     this.clock = parts.clock;
+    this.speed = parts.time.speed;
     this.phones = parts.phones;
     this.model = parts.model;
     this.stateDir = join(parts.folder, "state");

@@ -36,6 +36,8 @@ export interface CallRecordingParts {
     order: { readonly startSample: number },
     onFailed: (error: Error) => void,
   ) => Promise<RecordingWriter>;
+  /** Removes the file of a recording that was never announced. */
+  readonly drop: (recordingId: string) => Promise<void>;
   /** A recording is whole: it goes where it stays. */
   readonly onFinished: (finished: FinishedRecording) => void;
   /** Has the carrier record, where it is to. @throws VoiceError it does not */
@@ -80,11 +82,17 @@ export class CallRecording implements MediaTap {
     }
     const text = how === "ask" ? settings.question : settings.announcement;
     const discard = () => void this.discard();
-    return new Opening({ ...commands, how, text, journal, clock, logger, record: () => this.start(), discard });
+    const keepsAnnouncement = settings.by === "own";
+    const record = () => this.start();
+    return new Opening({ ...commands, how, text, journal, clock, logger, record, keepsAnnouncement, discard });
   }
 
-  /** Begins to keep sound, once: consent stands in the journal. Resolves with whether it does; never rejects. */
+  /**
+   * Begins to keep sound, once. What was kept of a call without consent in its journal is dropped at its end. Resolves
+   * with whether sound is kept; never rejects.
+   */
   start(): Promise<boolean> {
+    if (this.#stopping) return Promise.resolve(false);
     this.#starting ??= this.#start();
     return this.#starting;
   }
@@ -150,27 +158,40 @@ export class CallRecording implements MediaTap {
         await recordAtCarrier?.();
         return recordAtCarrier !== undefined;
       }
-      const recordingId = this.#parts.newId();
-      const encrypted = settings?.keys !== undefined;
-      await journal.write({ type: "recording.started", recordingId, by: "own", encrypted });
-      return await this.#open(recordingId);
+      return await this.#open();
     } catch (error) {
       logger.error("A call could not be recorded.", { callId, error: String(error) });
       return false;
     }
   }
 
-  async #open(recordingId: string): Promise<boolean> {
-    const { journal, clock, ticker, create, startsPaused } = this.#parts;
+  /** The file comes first: one that no journal knows is removed, but one that is not there would be waited for. */
+  async #open(): Promise<boolean> {
+    const { journal, clock, ticker, settings, create, drop, newId, startsPaused } = this.#parts;
+    const recordingId = newId();
     const fromMs = clock.now();
     const answeredAtMs = journal.call.answeredAtMs ?? fromMs;
     const order = { startSample: startSample(answeredAtMs, fromMs) };
+    const started = {
+      type: "recording.started",
+      recordingId,
+      by: "own",
+      encrypted: settings?.keys !== undefined,
+    } as const;
     let writer: RecordingWriter;
     try {
       writer = await create(recordingId, order, (error) => this.#fail(recordingId, error));
     } catch (error) {
+      await journal.write(started);
       this.#fail(recordingId, error as Error);
       return false;
+    }
+    try {
+      await journal.write(started);
+    } catch (error) {
+      writer.abandon();
+      await drop(recordingId);
+      throw error;
     }
     if (this.#failed !== undefined) return false;
     this.#running = { recordingId, writer, recorder: new Recorder({ writer, ticker, answeredAtMs, fromMs }) };
@@ -202,7 +223,8 @@ export class CallRecording implements MediaTap {
       logger.error("The end of a recording was not written down.", { recordingId, error: String(error) });
       return;
     }
-    onFinished({ recordingId, durationMs, discarded: this.#discarded });
+    const hasConsent = journal.call.consent?.ok === true;
+    onFinished({ recordingId, durationMs, discarded: this.#discarded || !hasConsent });
   }
 
   /** What was kept stays; nothing more is. The call goes on. */

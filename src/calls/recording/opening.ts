@@ -23,8 +23,10 @@ export interface OpeningParts {
   readonly logger: Logger;
   /** Has the text said as soon as nobody speaks; whether it can. */
   readonly say: (text: string) => boolean;
-  /** Begins to record: the call may be. Resolves with whether it is. */
+  /** Begins to record. Resolves with whether it does. */
   readonly record: () => Promise<boolean>;
+  /** Whether the sentence that announces the recording is in it: whoever records can then drop it again. */
+  readonly keepsAnnouncement: boolean;
   /** The announcement was not said after all: nothing of the recording is kept. */
   readonly discard: () => void;
   /** The conversation may begin. */
@@ -64,7 +66,7 @@ export class Opening {
     if (this.#state !== "saying") return;
     const enough = heardMs >= ENOUGH * producedMs;
     if (this.#parts.how === "announce") {
-      if (enough || this.#times >= MOST_TIMES) this.#end();
+      if (enough || this.#times >= MOST_TIMES) this.#announced();
       else this.#again = true;
       return;
     }
@@ -96,21 +98,29 @@ export class Opening {
   }
 
   async #begin(): Promise<void> {
-    const { how, journal, clock, record } = this.#parts;
+    const { how, journal, clock, record, keepsAnnouncement } = this.#parts;
     this.#state = "busy";
     this.#limit = clock.after(AT_MOST_MS, () => void this.#decide(false, "nobody"));
     if (how === "ask") {
       journal.note({ type: "consent.asked", how });
       return this.#say();
     }
-    // The recording begins with the sentence that announces it.
-    const isKept = await this.#written(() =>
-      journal.write({ type: "consent.asked", how }, { type: "consent.decided", ok: true, by: "announcement" }),
-    );
-    const records = isKept && (await record());
+    const isKept = await this.#written(() => journal.write({ type: "consent.asked", how }));
+    const records = isKept && (!keepsAnnouncement || (await record()));
     if (this.#state === "busy" && records) this.#say();
     else if (this.#state === "busy") this.#end();
     else if (records) this.#parts.discard(); // it took too long
+  }
+
+  /** They know of it, and stay: from now on what was recorded is kept. The conversation does not wait for the disk. */
+  #announced(): void {
+    const { journal, record, keepsAnnouncement, discard } = this.#parts;
+    const decided = this.#written(() => journal.write({ type: "consent.decided", ok: true, by: "announcement" }));
+    void decided.then((isKept) => {
+      if (!isKept) discard();
+      else if (!keepsAnnouncement) void record();
+    });
+    this.#end();
   }
 
   #say(): void {

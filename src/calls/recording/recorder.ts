@@ -12,7 +12,7 @@ const samples = (ms: number): number => Math.round((ms * SAMPLE_RATE) / 1000);
 
 /** Samples that are written at once: 400 ms. */
 const CHUNK = SEGMENT_BYTES / STEREO_BYTES;
-/** What is so old is written: by then late frames have come, and what was cut off was taken back. */
+/** What is so old is written: by then late frames have come, and what is to be hidden is known. */
 const LAG = samples(400);
 /** So long frames of the caller are waited for that do not come. */
 const MOST_LAG = samples(2_000);

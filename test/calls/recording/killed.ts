@@ -29,6 +29,7 @@ const recordings = new Recordings({
   settingsOf: () => settings,
   write: (_, ...events) => journal.write(...events),
 });
+await journal.write({ type: "consent.decided", ok: true, by: "announcement" });
 const recording = recordings.of(journal, settings);
 await recording.start();
 let said = 0;

@@ -8,7 +8,10 @@ const WHOLE = { itemId: "q", heardMs: 2_000, producedMs: 2_000, startedAtMs: 0 }
 const CUT = { ...WHOLE, heardMs: 500 };
 
 /** A call that is to be recorded, at the moment when both sides are there. */
-async function scene(how: "announce" | "ask", { speaks = true, records = true, storeFails = false } = {}) {
+async function scene(
+  how: "announce" | "ask",
+  { speaks = true, records = true, storeFails = false, keepsAnnouncement = true } = {},
+) {
   const clock = handClock();
   const { journal, written, store } = await answeredCall({ clock });
   if (storeFails) store.append = () => Promise.reject(new Error("the store is full"));
@@ -29,6 +32,7 @@ async function scene(how: "announce" | "ask", { speaks = true, records = true, s
       happened.push(journal.call.consent?.ok ? "records" : "records without consent");
       return records;
     },
+    keepsAnnouncement,
     discard: () => happened.push("discards"),
     goOn: () => {
       happened.push("goes on");
@@ -47,15 +51,33 @@ async function scene(how: "announce" | "ask", { speaks = true, records = true, s
 }
 
 describe("a call that is announced to be recorded", () => {
-  test("case 40: is told so first; consent is durable before the recording begins, which holds the announcement", async () => {
+  test("case 40: is told so first; the recording holds the announcement, and consent is there once it was heard", async () => {
     const { opening, happened, goesOn, decided, said } = await scene("announce");
     await said(1);
-    expect(happened).toEqual(["records", "says This is recorded."]);
+    expect(happened).toEqual(["records without consent", "says This is recorded."]);
     expect(opening.mayGoOn()).toBe(false);
+    expect(await decided()).toEqual(["asked: announce"]);
     opening.heard(WHOLE);
     await goesOn;
     expect(opening.mayGoOn()).toBe(true);
     expect(await decided()).toEqual(["asked: announce", "true by announcement"]);
+  });
+
+  test("is recorded only after the announcement by whoever cannot drop a recording again", async () => {
+    const { opening, happened, goesOn, said } = await scene("announce", { keepsAnnouncement: false });
+    await said(1);
+    expect(happened).toEqual(["says This is recorded."]);
+    opening.heard(WHOLE);
+    await goesOn;
+    await expect.poll(() => happened).toEqual(["says This is recorded.", "goes on", "records"]);
+  });
+
+  test("has no consent when they hang up before they were told", async () => {
+    const { opening, said, decided } = await scene("announce");
+    await said(1);
+    opening.heard(CUT);
+    opening.close();
+    expect(await decided()).toEqual(["asked: announce"]);
   });
 
   test("hears it once more when they spoke over it, and then the conversation goes on", async () => {
@@ -73,14 +95,14 @@ describe("a call that is announced to be recorded", () => {
     for (const trouble of [{ storeFails: true }, { records: false }]) {
       const { happened, goesOn } = await scene("announce", trouble);
       await goesOn;
-      expect(happened).toEqual(trouble.storeFails ? ["goes on"] : ["records", "goes on"]);
+      expect(happened).toEqual(trouble.storeFails ? ["goes on"] : ["records without consent", "goes on"]);
     }
   });
 
   test("keeps nothing when the announcement cannot be said", async () => {
     const { happened, goesOn } = await scene("announce", { speaks: false });
     await goesOn;
-    expect(happened).toEqual(["records", "says This is recorded.", "discards", "goes on"]);
+    expect(happened).toEqual(["records without consent", "says This is recorded.", "discards", "goes on"]);
   });
 });
 

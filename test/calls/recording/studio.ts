@@ -31,6 +31,7 @@ export async function studio({
   callId = "call_1",
   parts = {},
   call = answeredCall({ clock, callId }),
+  hasConsent = true,
 }: {
   readonly settings?: RecordingSettings;
   readonly stateDir?: string;
@@ -38,8 +39,11 @@ export async function studio({
   readonly callId?: string;
   readonly parts?: Partial<RecordingsParts>;
   readonly call?: ReturnType<typeof answeredCall>;
+  readonly hasConsent?: boolean;
 } = {}) {
   const { journal, store, written } = await call;
+  if (hasConsent && !journal.call.consent)
+    await journal.write({ type: "consent.decided", ok: true, by: "announcement" });
   const ticker = new Ticker(clock);
   const ids = { next: 0 };
   const recordings = new Recordings({
