@@ -229,6 +229,26 @@ describe("a recording", () => {
     }
   });
 
+  test("whose end cannot be written down is stored all the same, by this process", async () => {
+    const s = await studio();
+    const append = s.store.append.bind(s.store);
+    s.store.append = (id, events) =>
+      events.some(({ type }) => type === "recording.stopped")
+        ? Promise.reject(new Error("the disk is full"))
+        : append(id, events);
+    await s.recording.start();
+    s.talk(s.recording, 1_000);
+    await s.recordings.ended(s.journal.call);
+    await s.recordings.settled();
+    s.store.append = append;
+    expect((await s.store.journal("call_1")).at(-1)?.event).toMatchObject({
+      type: "recording.stored",
+      durationMs: 1_000,
+    });
+    expect(s.files().filter((file) => file.endsWith(".undone"))).toEqual([]);
+    await s[Symbol.asyncDispose]();
+  });
+
   test("whose start cannot be written down is none: not a byte is kept", async () => {
     await using s = await studio();
     s.store.append = () => Promise.reject(new Error("the store is full"));

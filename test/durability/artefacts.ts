@@ -71,7 +71,7 @@ async function judgeRecordings(town: Left, { call, journal }: Kept, keys: KeyRin
   const findings: Finding[] = [];
   for (const { id, state } of call.recordings) {
     // Why one failed stands in its event; one whose announcement was not heard to its end is not kept.
-    if (state === "failed" || (state === "deleted" && call.consent?.ok !== true)) continue;
+    if (state === "failed" || (state === "deleted" && isBeforeConsent(id, journal))) continue;
     const stored = journal.flatMap(({ event }) =>
       event.type === "recording.stored" && event.recordingId === id ? [event] : [],
     )[0];
@@ -93,6 +93,13 @@ async function judgeRecordings(town: Left, { call, journal }: Kept, keys: KeyRin
     }
   }
   return findings;
+}
+
+/** Whether a recording was dropped before it was agreed to. */
+function isBeforeConsent(id: string, journal: Kept["journal"]): boolean {
+  const decided = journal.findIndex(({ event }) => event.type === "consent.decided" && event.ok);
+  const dropped = journal.findIndex(({ event }) => event.type === "recording.deleted" && event.recordingId === id);
+  return decided === -1 || dropped < decided;
 }
 
 /** When a recording had to end: the sound was over, or the process was killed. */

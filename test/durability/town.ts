@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { KeyRing } from "../../src/calls/recording/keys.ts";
@@ -179,15 +179,16 @@ export class Town {
   }
 
   /**
-   * Waits until every leg is over and the plugin says that nothing is open or unfinished, at most `withinMs` of the
-   * machine. Resolves with whether that came.
+   * Waits until every leg is over, every recording is where it stays, and the plugin says that nothing is open or
+   * unfinished, at most `withinMs` of the machine. Resolves with whether that came.
    */
   async quiet(withinMs: number): Promise<boolean> {
     const until = Date.now() + withinMs;
     while (Date.now() < until) {
       const left = await this.keeper.left();
       const legs = this.phones.calls.filter(({ line }) => !line.signal.aborted);
-      if (left && left.open.length + left.unfinished.length + legs.length === 0) return true;
+      const isOver = left && left.open.length + left.unfinished.length + legs.length === 0;
+      if (isOver && (await this.#undone()).length === 0) return true;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return false;
@@ -203,6 +204,12 @@ export class Town {
 
   async remove(): Promise<void> {
     await rm(this.#parts.folder, { recursive: true, force: true });
+  }
+
+  /** Marks of recordings that are not yet where they stay. */
+  async #undone(): Promise<string[]> {
+    const files = await readdir(join(this.stateDir, "recordings"), { recursive: true }).catch(() => []);
+    return files.filter((file) => file.endsWith(".undone"));
   }
 
   async #over(told: Told, index: number): Promise<void> {

@@ -219,9 +219,8 @@ export class CallRecording implements MediaTap {
     try {
       await journal.write({ type: "recording.stopped", recordingId, durationMs });
     } catch (error) {
-      // The file waits, and the next start finds it.
+      // That it is stored is written down again and again, and says the same.
       logger.error("The end of a recording was not written down.", { recordingId, error: String(error) });
-      return;
     }
     const hasConsent = journal.call.consent?.ok === true;
     onFinished({ recordingId, durationMs, discarded: this.#discarded || !hasConsent });
