@@ -50,15 +50,18 @@ export class Finaliser {
 
   /** Ends a call. Resolves with the ended call once the carrier has confirmed, or its time to do so is over. Never rejects. */
   end(live: LiveCall, order: EndOrder): Promise<Call> {
+    if (live.successor) return this.end(live.successor, order);
     live.ending ??= this.#end(live, order);
     return live.ending;
   }
 
   /**
    * The phone's media ended and nobody here asked for it: the carrier knows why. A leg that is over ends the call with
-   * the carrier's reason, one that lives is taken up again. Never rejects.
+   * the carrier's reason, one that lives is taken up again. Media of a call that was taken up already does not matter.
+   * Never rejects.
    */
   mediaEnded(live: LiveCall, how: "stopped" | "lost"): Promise<void> {
+    if (live.successor) return Promise.resolve();
     live.journal.note({ type: "media.stopped", reason: how });
     live.settling ??= this.#settle(live, how).finally(() => {
       live.settling = undefined;

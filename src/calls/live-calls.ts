@@ -25,6 +25,8 @@ export interface LiveCall {
   onLegEnded: (() => void) | undefined;
   /** Whether its sound has arrived, be it gone again. */
   hadMedia: boolean;
+  /** The same call once it was taken up again: whoever still has this one means that one. */
+  successor?: LiveCall;
   /** Timers that belong to this call. */
   readonly timers: { stop(): void }[];
 }

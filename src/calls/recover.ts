@@ -225,7 +225,11 @@ export class Recovery {
     await journal.write({ type: "call.released", longestSilenceMs }, { type: "call.resumed", how, awayMs: 0 });
     if (live.ending) return undefined;
     calls.remove(live);
-    return this.#goOn(journal, live.account, live.legId);
+    const next = this.#goOn(journal, live.account, live.legId);
+    next.lastSequence = live.lastSequence;
+    if (live.legReason !== undefined) next.legReason = live.legReason;
+    live.successor = next;
+    return next;
   }
 
   async #revive(left: Left, how: "redirected" | "returned"): Promise<LiveCall> {

@@ -129,6 +129,25 @@ test("cases 26 and 27: all endings are one: the first reason stays, and everybod
   expect((await events()).filter(({ type }) => type === "call.ended")).toHaveLength(1);
 });
 
+test("a call that was taken up again ends once, whichever of the two somebody has in hand", async () => {
+  const { finaliser, live, told, events, calls } = await bench();
+  const next = { ...live } as LiveCall;
+  calls.add(next);
+  live.successor = next;
+  await finaliser.mediaEnded(live, "lost");
+  expect(told).toEqual([]);
+  const [first, second] = await Promise.all([
+    finaliser.end(live, { reason: "callee_hangup" }),
+    finaliser.end(next, { reason: "lost" }),
+  ]);
+  expect(second).toBe(first);
+  expect(live.ending).toBeUndefined();
+  expect(told.filter((verb) => verb === "ended")).toHaveLength(1);
+  expect((await events()).flatMap((event) => (event.type === "call.ended" ? event.reason : []))).toEqual([
+    "callee_hangup",
+  ]);
+});
+
 test("a leg that the carrier has ended already is not hung up again", async () => {
   const { finaliser, live, told, journal } = await bench();
   await journal.write({ type: "leg.ended", reason: "caller_hangup", carrierStatus: "completed" });

@@ -63,7 +63,7 @@ async function judged({ events = EVENTS, killedAtMs = [], soundMs = 7_800, recor
   }
   const journal = events.map((event, at) => ({ seq: at + 1, event }));
   const kept = new Map<string, Kept>([[ID, { journal, call: events.reduce(apply, newCall()) }]]);
-  return (await judgeArtefacts({ stateDir, killedAtMs: [...killedAtMs], speed: 0 }, kept, undefined)).map(
+  return (await judgeArtefacts({ stateDir, killedAtMs: [...killedAtMs], speed: 0 }, kept, undefined, stateDir)).map(
     ({ kind }) => kind,
   );
 }

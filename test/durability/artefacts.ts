@@ -1,5 +1,7 @@
 import { createReadStream } from "node:fs";
-import { join } from "node:path";
+import { copyFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { STEREO_BYTES } from "../../src/audio/wav-mulaw.ts";
 import { flightFiles, flightsDir, readFlight } from "../../src/calls/flight/file.ts";
 import { replayFlight } from "../../src/calls/flight/replay.ts";
@@ -34,10 +36,11 @@ export async function judgeArtefacts(
   town: Left,
   kept: ReadonlyMap<string, Kept>,
   keys: KeyRing | undefined,
+  copiesDir = tmpdir(),
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const one of kept.values()) {
-    findings.push(...(await judgeRecords(town, one)), ...(await judgeRecordings(town, one, keys)));
+    findings.push(...(await judgeRecords(town, one, copiesDir)), ...(await judgeRecordings(town, one, keys)));
   }
   return findings;
 }
@@ -47,7 +50,11 @@ export async function judgeArtefacts(
 const found = (kind: Kind, about: string, why: string): Finding => ({ kind, about, why });
 
 /** The same decisions are made again, in each process that had the call. */
-async function judgeRecords({ stateDir, killedAtMs }: Left, { call, journal }: Kept): Promise<Finding[]> {
+async function judgeRecords(
+  { stateDir, killedAtMs }: Left,
+  { call, journal }: Kept,
+  copiesDir: string,
+): Promise<Finding[]> {
   const files = await flightFiles(flightsDir(stateDir), call.id);
   const hasTalked = journal.some(({ event }) => event.type === "engine.opened");
   if (hasTalked && files.length === 0 && killedAtMs.length === 0) return [found("lost", call.id, "It left no record.")];
@@ -57,7 +64,10 @@ async function judgeRecords({ stateDir, killedAtMs }: Left, { call, journal }: K
       const { divergence } = await replayFlight(await readFlight(file));
       if (!divergence) continue;
       const { what, item, after, expected, got } = divergence;
-      findings.push(found("diverged", call.id, `${what} at item ${item}, after ${after}: ${expected} became ${got}`));
+      const why = `${what} at item ${item}, after ${after}: ${expected} became ${got}`;
+      const copy = join(copiesDir, `diverged-${basename(file)}`); // the town is removed, and whoever looks needs the record
+      await copyFile(file, copy);
+      findings.push(found("diverged", call.id, `${why}. The record is ${copy}.`));
     } catch (error) {
       // A kill may come before the first block is whole.
       if (killedAtMs.length === 0) findings.push(found("diverged", call.id, String(error)));
@@ -71,7 +81,7 @@ async function judgeRecordings(town: Left, { call, journal }: Kept, keys: KeyRin
   const findings: Finding[] = [];
   for (const { id, state } of call.recordings) {
     // Why one failed stands in its event; one whose announcement was not heard to its end is not kept.
-    if (state === "failed" || (state === "deleted" && isBeforeConsent(id, journal))) continue;
+    if (state === "failed" || (state === "deleted" && isWithoutConsent(id, journal))) continue;
     const stored = journal.flatMap(({ event }) =>
       event.type === "recording.stored" && event.recordingId === id ? [event] : [],
     )[0];
@@ -95,11 +105,13 @@ async function judgeRecordings(town: Left, { call, journal }: Kept, keys: KeyRin
   return findings;
 }
 
-/** Whether a recording was dropped before it was agreed to. */
-function isBeforeConsent(id: string, journal: Kept["journal"]): boolean {
-  const decided = journal.findIndex(({ event }) => event.type === "consent.decided" && event.ok);
-  const dropped = journal.findIndex(({ event }) => event.type === "recording.deleted" && event.recordingId === id);
-  return decided === -1 || dropped < decided;
+/** Whether a recording was not agreed to while it ran; the next one of its call may have been. */
+function isWithoutConsent(id: string, journal: Kept["journal"]): boolean {
+  const events = journal.map(({ event }) => event);
+  const started = events.findIndex((event) => event.type === "recording.started" && event.recordingId === id);
+  const next = events.findIndex((event, at) => at > started && event.type === "recording.started");
+  const during = events.slice(started, next === -1 ? events.length : next);
+  return !during.some((event) => event.type === "consent.decided" && event.ok);
 }
 
 /** When a recording had to end: the sound was over, or the process was killed. */
