@@ -1,13 +1,16 @@
 import { defineConfig } from "vitest/config";
 
-/** Sound that is judged: two side by side leave each a core. */
-const sounds = ["test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts"];
+/** Sound that is judged, and a gateway that is only asked things: two side by side leave each a core. */
+const sounds = [
+  "test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts",
+  "test/host/memory.test.ts",
+];
 
 /** Waits that are counted. */
 const alone = ["test/e2e/never-silent-waits.test.ts"];
 
-/** What works in processes of its own, gateways and such that are killed, and waits for them: two side by side. */
-const processes = ["test/host/**/*.test.ts", "test/durability/**/*.test.ts"];
+/** Whole calls inside a gateway, beside processes that are killed: both wait more than they work. */
+const processes = ["test/host/gateway.test.ts", "test/durability/**/*.test.ts"];
 
 /** Whole calls, and whatever else waits more than it works: three files side by side do not slow each other. */
 const calls = ["test/e2e/**/*.test.ts", "test/package/**/*.test.ts", "examples/**/*.test.ts"];

@@ -15,6 +15,8 @@ export interface KillOptions {
   readonly speed: number;
   /** Of which calls the process is also killed before and after each gated append, from the first to the last. */
   readonly crashPoints: "none" | "outbound" | "both";
+  /** Of those points every such one is tried; 1 is all of them. */
+  readonly stride?: number;
   readonly say: (line: string) => void;
 }
 
@@ -99,9 +101,14 @@ async function killOnce(town: Town, chance: Random): Promise<void> {
 
 /** Points in the order in which they are tried, for as long as a call has them. */
 class CrashPoints {
+  readonly #stride: number;
   #next = 0;
   #count = 0;
   #isBeyond = false;
+
+  constructor(stride: number) {
+    this.#stride = stride;
+  }
 
   get count(): number {
     return this.#count;
@@ -110,7 +117,7 @@ class CrashPoints {
   next(): CrashPoint | undefined {
     if (this.#isBeyond) return undefined;
     const at = this.#next;
-    this.#next += 1;
+    this.#next += this.#stride;
     return { nth: Math.floor(at / 2) + 1, when: at % 2 === 0 ? "before" : "after" };
   }
 
@@ -132,7 +139,7 @@ async function runCrashPoints(
   const outcomes: Outcome[] = [];
   let points = 0;
   for (const direction of DIRECTIONS[options.crashPoints]) {
-    const crashes = new CrashPoints();
+    const crashes = new CrashPoints(options.stride ?? 1);
     const towns = Array.from({ length: TOWNS_AT_ONCE }, () => crashTown(stage, options, direction, crashes));
     outcomes.push(...(await Promise.all(towns)));
     points += crashes.count;

@@ -94,14 +94,14 @@ test("a stream that is reset breaks for the application, and the call goes on af
 });
 
 test("a stream can be told beforehand when it breaks", async () => {
-  world.network.faults.stream = () => ({ resetAfterMs: 300 });
+  world.network.faults.stream = () => ({ resetAfterMs: 1_000 });
   const opened = nextStream();
   const call = world.ring();
   const { messages } = await opened;
   await call.ended;
   const frames = messages.filter(({ event }) => event === "media").length;
-  expect(frames).toBeGreaterThan(10);
-  expect(frames).toBeLessThan(25);
+  expect(frames).toBeGreaterThan(10); // a reset also takes what has arrived and was not read
+  expect(frames).toBeLessThan(75);
 });
 
 test("a frozen stream neither sends nor reads until it thaws, and its time stamps show the gap", async () => {
