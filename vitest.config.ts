@@ -1,16 +1,23 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Sound that is judged, and a gateway that is only asked things: two side by side leave each a core. */
-const sounds = [
-  "test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts",
-  "test/host/memory.test.ts",
-];
+/** Sound that is judged: two side by side leave each a core. */
+const sounds = ["test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts"];
 
 /** Waits that are counted. */
 const alone = ["test/e2e/never-silent-waits.test.ts"];
 
-/** Whole calls inside a gateway, beside processes that are killed: both wait more than they work. */
-const processes = ["test/host/gateway.test.ts", "test/durability/**/*.test.ts"];
+/** What works in processes of its own, gateways and such that are killed, and waits for them: two side by side. */
+const processes = ["test/host/**/*.test.ts", "test/durability/**/*.test.ts"];
+
+/** Two gateways do not start at the same time: that takes the whole machine for half a minute. */
+class InTurn extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLast = ({ moduleId }: TestSpecification) => moduleId.endsWith("test/host/memory.test.ts");
+    return [...sorted.filter((file) => !isLast(file)), ...sorted.filter(isLast)];
+  }
+}
 
 /** Whole calls, and whatever else waits more than it works: three files side by side do not slow each other. */
 const calls = ["test/e2e/**/*.test.ts", "test/package/**/*.test.ts", "examples/**/*.test.ts"];
@@ -24,6 +31,7 @@ export default defineConfig({
     ],
   },
   test: {
+    sequence: { sequencer: InTurn },
     projects: [
       {
         extends: true,

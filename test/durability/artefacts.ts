@@ -17,8 +17,8 @@ export type Left = Pick<Town, "stateDir" | "killedAtMs" | "speed">;
 
 /** A killed process takes no more than this of a call's sound with it, */
 const TAKEN_WITH_MS = 1_000;
-/** and what the machine needs to write it: its time does not pass faster for us. */
-const WRITTEN_WITHIN_MS = 100;
+/** and of what a busy machine had not brought or written yet: its time does not pass faster for us. */
+const WRITTEN_WITHIN_MS = 500;
 const SAMPLES_PER_MS = 8;
 /** When the sound of a call is over for the process that records it. */
 const OVER: ReadonlySet<CallEvent["type"]> = new Set<CallEvent["type"]>([
