@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { Account } from "../calls/account.ts";
 import { HealthAlerts } from "../calls/health/alerts.ts";
 import { CallWatch } from "../calls/health/call-watch.ts";
@@ -10,6 +8,7 @@ import {
   diskCheck,
   engineCheck,
   type FreeSpace,
+  freeSpaceOf,
   hostCheck,
   storeCheck,
 } from "../calls/health/checks.ts";
@@ -233,12 +232,3 @@ export class Health {
     return guard;
   }
 }
-
-// --- Internal helpers ---
-
-/** The room on the disk where a folder is, or will be once something is kept in it. */
-const freeSpaceOf: FreeSpace = (folder) =>
-  statfs(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT" || dirname(folder) === folder) throw error;
-    return freeSpaceOf(dirname(folder));
-  });

@@ -175,16 +175,21 @@ describe("a recording", () => {
     ["takes nothing any more", () => new Promise<never>(() => {}), /does not take/],
   ])("fails when the disk %s; the call goes on, and what was kept by then opens", async (_, trouble, why) => {
     let writes = 0;
+    let written: Promise<unknown> = Promise.resolve();
     const { open } = await import("node:fs/promises");
     await using s = await studio({
       parts: {
         openFile: async (path) => {
           const file = await open(path, "wx", 0o600);
           return {
-            sync: () => file.sync(),
+            sync: async () => {},
             close: () => file.close(),
-            write: ((...args: Parameters<typeof file.write>) =>
-              ++writes > 4 ? trouble() : file.write(...args)) as typeof file.write,
+            write: ((...args: Parameters<typeof file.write>) => {
+              if (++writes > 4) return trouble();
+              const ours = file.write(...args);
+              written = ours;
+              return ours;
+            }) as typeof file.write,
           };
         },
       },
@@ -192,6 +197,7 @@ describe("a recording", () => {
     await s.recording.start();
     for (let at = 0; at < 15_000; at += 400) {
       s.talk(s.recording, 400);
+      await written;
       await new Promise(setImmediate);
     }
     await expect.poll(() => s.written("recording.failed")).toHaveLength(1);

@@ -1,3 +1,5 @@
+import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Clock } from "../../core/clock.ts";
 import { StoreError } from "../../core/errors.ts";
 import type { Host } from "../../hosts/host.ts";
@@ -87,6 +89,13 @@ export function hostCheck(host: Pick<Host, "report">): HealthCheck {
 
 /** How much room a folder's disk has, as `statfs` of node:fs/promises says. */
 export type FreeSpace = (folder: string) => Promise<{ readonly bavail: number; readonly bsize: number }>;
+
+/** The room on the disk where a folder is, or will be once something is kept in it. */
+export const freeSpaceOf: FreeSpace = (folder) =>
+  statfs(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" || dirname(folder) === folder) throw error;
+    return freeSpaceOf(dirname(folder));
+  });
 
 /** Whether there is room for journals and recordings. */
 export function diskCheck(

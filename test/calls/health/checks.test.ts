@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { CallWatch } from "../../../src/calls/health/call-watch.ts";
 import {
@@ -5,6 +6,7 @@ import {
   carrierCheck,
   diskCheck,
   engineCheck,
+  freeSpaceOf,
   hostCheck,
   storeCheck,
 } from "../../../src/calls/health/checks.ts";
@@ -67,6 +69,14 @@ test.each([
   const check = diskCheck("/state", { diskLowMiB: 1_024, diskFullMiB: 128 }, freeSpace);
   expect(await check.look(never)).toMatchObject({ level, message: `${freeMiB} MiB are free where the state is kept.` });
   expect(folders).toEqual(["/state"]);
+});
+
+test("the room of a folder that is not there yet is that of its disk", async () => {
+  const there = await freeSpaceOf(import.meta.dirname);
+  const later = await freeSpaceOf(join(import.meta.dirname, "not", "yet", "there"));
+  expect(later.bsize).toBe(there.bsize);
+  expect(later.bavail).toBeGreaterThan(0);
+  await expect(freeSpaceOf(join(import.meta.filename, "below"))).rejects.toMatchObject({ code: "ENOTDIR" });
 });
 
 test("a model that cannot be had is down, or degraded while a fallback can", async () => {
