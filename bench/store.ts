@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CallEvent } from "../src/core/events.ts";
 import { sqliteStore } from "../src/stores/index.ts";
+import { created } from "../src/testing/store-events.ts";
 import type { Bench } from "./measure.ts";
 import { table } from "./report.ts";
 import { median, type Percentiles, Samples } from "./statistics.ts";
@@ -117,17 +118,6 @@ async function underLoad(
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1_000;
 }
-
-const created = (callId: string): CallEvent => ({
-  type: "call.created",
-  atMs: 1,
-  callId,
-  accountId: "default",
-  direction: "inbound",
-  from: "+15550005678",
-  to: "+15550001234",
-  transport: "media-stream",
-});
 
 /** What a call writes at one moment, in turn: sounds, words, answers. */
 function turnOf(n: number): CallEvent[] {

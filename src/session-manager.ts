@@ -1,10 +1,11 @@
+import { allCalls } from "./calls/all-calls.ts";
 import { linkedAddresses, ownLink } from "./calls/links.ts";
 import { type CallSummary, callerNumber, summarise } from "./core/call.ts";
 import type { Clock } from "./core/clock.ts";
 import { HostError } from "./core/errors.ts";
 import { trustOfNumber } from "./core/trust.ts";
 import type { Admission, AdmissionPolicy, CallerRef, ChannelAddress, Host, Route } from "./hosts/host.ts";
-import type { CallPage, Store } from "./stores/store.ts";
+import type { Store } from "./stores/store.ts";
 
 /** How long the host may take to say who somebody is: a caller is listening to ringing meanwhile. */
 const HOST_PATIENCE_MS = 2_000;
@@ -117,18 +118,13 @@ export class VoiceSessionManager {
   /** Calls with this number that are over, newest first, at most `limit`. @throws StoreError */
   async history(accountId: string, number: string, limit: number): Promise<readonly CallSummary[]> {
     const past: CallSummary[] = [];
-    let page: CallPage | undefined;
-    while (past.length < limit && (page === undefined || page.next !== undefined)) {
-      page = await this.#store.calls({
-        accountId,
-        caller: number,
-        limit: Math.min(PAGE, limit + 1), // one more: the call that asks is in the store already
-        ...(page?.next !== undefined && { after: page.next }),
-      });
-      const ended = page.calls.filter(({ state }) => state === "ended");
-      past.push(...ended.map((call) => summarise(call, this.#clock.now())));
+    // One more: the call that asks is in the store already.
+    const query = { accountId, caller: number, limit: Math.min(PAGE, limit + 1) };
+    for await (const call of allCalls(this.#store, query)) {
+      if (call.state === "ended") past.push(summarise(call, this.#clock.now()));
+      if (past.length >= limit) break;
     }
-    return past.slice(0, limit);
+    return past;
   }
 
   /** Sessions of the last 500 calls, the one with the newest call first, at most `limit`. @throws StoreError */

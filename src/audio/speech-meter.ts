@@ -55,23 +55,26 @@ const VOICED = 0.5;
 /** A vowel has at least so much of its power below 1 kHz; white noise has an eighth. */
 const LOW_SHARE = 0.35;
 
+/** What is heard before the first frame. */
+export const NOTHING_HEARD: Readonly<Hearing> = {
+  levelDbfs: QUIETEST_DBFS,
+  floorDbfs: QUIETEST_DBFS,
+  sounds: false,
+  voiced: false,
+  murky: false,
+  near: false,
+  full: false,
+  ignored: false,
+  speechLike: 0,
+};
+
 /**
  * A local ear on every caller frame: how loud, how far above what sounds all the time, whether it is a voice, and
  * whether it is ours. It knows nothing of words; it is there to notice within three frames that somebody may have
  * begun to speak.
  */
 export class SpeechMeter {
-  readonly #hearing: Hearing = {
-    levelDbfs: QUIETEST_DBFS,
-    floorDbfs: QUIETEST_DBFS,
-    sounds: false,
-    voiced: false,
-    murky: false,
-    near: false,
-    full: false,
-    ignored: false,
-    speechLike: 0,
-  };
+  readonly #hearing: Hearing = { ...NOTHING_HEARD };
   readonly #echo = new EchoEar();
   /** The newest two frames, decimated. */
   readonly #low = new Float64Array(2 * LOW_FRAME);

@@ -6,6 +6,7 @@ import { blotted, isNamed, mentionFinder } from "../core/mentions.ts";
 import { NO_CODES, type OwnerCodes } from "../core/owner-code.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { Store } from "../stores/store.ts";
+import { allCalls } from "./all-calls.ts";
 import type { DayNote, NoteChange } from "./context/note-file.ts";
 
 /** Whom to erase. */
@@ -148,19 +149,9 @@ export class Erasure {
     return mine;
   }
 
-  async #callsOf({ number, accountId }: ErasureOrder): Promise<readonly Call[]> {
-    const calls: Call[] = [];
-    for (let after: string | undefined, more = true; more; more = after !== undefined) {
-      const page = await this.#parts.store.calls({
-        caller: number,
-        limit: PAGE,
-        ...(accountId !== undefined && { accountId }),
-        ...(after !== undefined && { after }),
-      });
-      calls.push(...page.calls);
-      after = page.next;
-    }
-    return calls;
+  #callsOf({ number, accountId }: ErasureOrder): Promise<readonly Call[]> {
+    const query = { caller: number, limit: PAGE, ...(accountId !== undefined && { accountId }) };
+    return Array.fromAsync(allCalls(this.#parts.store, query));
   }
 
   /** Writes down what is to be erased, and what has to be known of it afterwards. */

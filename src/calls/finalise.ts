@@ -3,6 +3,7 @@ import { type Clock, sleep } from "../core/clock.ts";
 import { CarrierUnreachableError, VoiceError } from "../core/errors.ts";
 import type { EndReason } from "../core/events.ts";
 import type { Logger } from "../hosts/host.ts";
+import { faultOf } from "./fault.ts";
 import type { LiveCall, LiveCalls } from "./live-calls.ts";
 
 /** How often the carrier is asked whether a leg is really over. */
@@ -175,10 +176,9 @@ export class Finaliser {
   }
 
   #fault(live: LiveCall, error: unknown): void {
-    const known = error instanceof VoiceError ? error : undefined;
-    const message = known?.message ?? String(error);
-    this.#parts.logger.warn("The carrier could not be asked to hang up.", { callId: live.id, error: message });
-    live.journal.note({ type: "fault.noted", code: known?.code ?? "internal", message });
+    const fault = faultOf(error);
+    this.#parts.logger.warn("The carrier could not be asked to hang up.", { callId: live.id, error: fault.message });
+    live.journal.note({ type: "fault.noted", ...fault });
   }
 
   #limited(withinMs: number): { signal: AbortSignal; done(): void } {

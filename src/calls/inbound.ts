@@ -5,6 +5,7 @@ import type { EndReason } from "../core/events.ts";
 import { lowered } from "../core/trust.ts";
 import type { Account } from "./account.ts";
 import { type CallParts, connection, goLive, newCallId, openJournal, reply, view, watch } from "./desk.ts";
+import { faultOf } from "./fault.ts";
 import type { LiveCall } from "./live-calls.ts";
 import { PHRASES } from "./phrases.ts";
 import type { Recovery } from "./recover.ts";
@@ -157,10 +158,8 @@ export class Reception {
 
   #noteFault(live: LiveCall, error: unknown): void {
     if (live.ending) return; // the call's own end stopped the preparations
-    const known = error instanceof VoiceError ? error : undefined;
-    const message = known?.message ?? String(error);
-    live.journal.note({ type: "fault.noted", code: known?.code ?? "internal", message });
-    if (known) this.#parts.emit("error", known, view(this.#parts, live.journal.call));
+    live.journal.note({ type: "fault.noted", ...faultOf(error) });
+    if (error instanceof VoiceError) this.#parts.emit("error", error, view(this.#parts, live.journal.call));
   }
 
   /** A spoken refusal: the reply says it and hangs up, so the call is over for us. */

@@ -4,7 +4,9 @@ import { sleep } from "../core/clock.ts";
 import { VoiceError } from "../core/errors.ts";
 import type { CallEvent, EndReason } from "../core/events.ts";
 import type { Account } from "./account.ts";
+import { allCalls } from "./all-calls.ts";
 import { type CallParts, connection, goLive, openJournal, reply, watch } from "./desk.ts";
+import { faultOf } from "./fault.ts";
 import type { CallJournal, Unstamped } from "./journal.ts";
 import type { LiveCall } from "./live-calls.ts";
 import { PHRASES } from "./phrases.ts";
@@ -28,6 +30,7 @@ interface Left {
   readonly account: Account;
 }
 
+const PAGE = 500;
 /** A carrier that cannot be asked, or says that a leg is on its way, is asked again this much later. */
 const ASK_AGAIN_MS = 2_000;
 /** A carrier says nothing of a leg that it was ordered to dial for so long at most. */
@@ -67,15 +70,7 @@ export class Recovery {
   /** What an earlier process left of an account. To be asked before the account takes calls: later ones are our own. */
   async find(accountId: string): Promise<Leftovers> {
     const { store } = this.#parts;
-    const all = async (only: "open" | "unfinished") => {
-      const calls: Call[] = [];
-      for (let after: string | undefined, more = true; more; more = after !== undefined) {
-        const page = await store.calls({ accountId, only, limit: 500, ...(after !== undefined && { after }) });
-        calls.push(...page.calls);
-        after = page.next;
-      }
-      return calls;
-    };
+    const all = (only: "open" | "unfinished") => Array.fromAsync(allCalls(store, { accountId, only, limit: PAGE }));
     const [open, unfinished] = await Promise.all([all("open"), all("unfinished")]);
     return { open, unfinished };
   }
@@ -328,11 +323,6 @@ async function inTurn<Item>(atOnce: number, items: readonly Item[], work: (item:
     for (const item of queue) await work(item);
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
-}
-
-function faultOf(error: unknown): { code: string; message: string } {
-  if (error instanceof VoiceError) return { code: error.code, message: error.message };
-  return { code: "internal", message: String(error) };
 }
 
 const isRetryable = (error: unknown): boolean => !(error instanceof VoiceError) || error.retryable;

@@ -18,17 +18,13 @@ export interface KeepingParts {
   readonly clock: Clock;
   readonly accounts: AccountBook;
   readonly notes: NotesOfCalls;
-  /** Absent where no sound is kept. */
-  readonly recordings?: FilesOfCalls;
-  /** Absent where no flight records are kept. */
-  readonly flightRecords?: FilesOfCalls;
+  readonly recordings: FilesOfCalls;
+  readonly flightRecords: FilesOfCalls;
   /** Whether this process works on a call: it is live, or what comes after it is not done. */
   readonly isBusy: (callId: string) => boolean;
   /** Whether nobody is on the telephone. */
   readonly isIdle: () => boolean;
 }
-
-const NO_FILES: FilesOfCalls = { deleteFilesOf: async () => 0 };
 
 /** What is kept, and for how long: retention, and the erasure of one person. */
 export class Keeping {
@@ -39,7 +35,7 @@ export class Keeping {
   constructor(parts: KeepingParts) {
     this.#parts = parts;
     const { logger } = parts.host;
-    const shared = { recordings: NO_FILES, flightRecords: NO_FILES, ...parts, logger };
+    const shared = { ...parts, logger };
     this.#erasure = new Erasure({ ...shared, workspaces: () => this.#workspaces() });
     this.#retention = new Retention({
       ...shared,

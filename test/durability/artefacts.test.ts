@@ -7,6 +7,7 @@ import { mulawWavHead, STEREO_BYTES } from "../../src/audio/wav-mulaw.ts";
 import { exportFlight } from "../../src/calls/flight/file.ts";
 import { apply, newCall } from "../../src/core/call.ts";
 import type { CallEvent } from "../../src/core/events.ts";
+import { created } from "../../src/testing/store-events.ts";
 import { shortCall } from "../calls/flight/short-call.ts";
 import { tamperings } from "../calls/flight/tampering.ts";
 import { judgeArtefacts } from "./artefacts.ts";
@@ -21,16 +22,7 @@ afterEach(async () => {
 });
 
 const EVENTS: readonly CallEvent[] = [
-  {
-    type: "call.created",
-    atMs: 0,
-    callId: ID,
-    accountId: "default",
-    direction: "inbound",
-    from: "+15552000000",
-    to: "+15550001234",
-    transport: "media-stream",
-  },
+  created(ID),
   { type: "leg.answered", atMs: 1_000 },
   { type: "engine.opened", atMs: 1_100, sessionId: "s1", model: "m" },
   { type: "recording.started", atMs: 1_200, by: "own", encrypted: false, ...RECORDING },

@@ -8,7 +8,7 @@ import { replayFlight } from "../../src/calls/flight/replay.ts";
 import type { KeyRing } from "../../src/calls/recording/keys.ts";
 import { openRecording } from "../../src/calls/recording/reader.ts";
 import type { CallEvent } from "../../src/core/events.ts";
-import type { Finding, Kind } from "./findings.ts";
+import { type Finding, found } from "./findings.ts";
 import type { Town } from "./town.ts";
 import type { Kept } from "./verdict.ts";
 
@@ -46,8 +46,6 @@ export async function judgeArtefacts(
 }
 
 // --- Internal helpers ---
-
-const found = (kind: Kind, about: string, why: string): Finding => ({ kind, about, why });
 
 /** The same decisions are made again, in each process that had the call. */
 async function judgeRecords(

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { CallEvent, EndReason } from "../../src/core/events.ts";
 import { holdExclusively } from "../e2e/stalled-store.ts";
 import { type Random, random } from "../situations/random.ts";
-import { type Finding, report } from "./findings.ts";
+import { type Finding, found, report } from "./findings.ts";
 import { PLOTS } from "./person.ts";
 import { type Outcome, settle } from "./settle.ts";
 import { openStage, openTown, type Stage, type Town } from "./town.ts";
@@ -103,7 +103,7 @@ async function chaosTown(
   }
 }
 
-const silent = (about: string, why: string): Finding => ({ kind: "silent", about, why });
+const silent = (about: string, why: string): Finding => found("silent", about, why);
 
 /** Faults that have no event and no reason. */
 function unnoticed(town: Town, weather: Weather, kept: ReadonlyMap<string, Kept>): Finding[] {

@@ -33,6 +33,8 @@ export interface RunFacts {
   readonly startedAtMs: number;
 }
 
+export const found = (kind: Kind, about: string, why: string): Finding => ({ kind, about, why });
+
 /** What a run came to, as it is printed: how many, how long, and the ids behind the counts. */
 export function report<Facts extends RunFacts>(findings: readonly Finding[], facts: Facts) {
   const { startedAtMs, ...rest } = facts;

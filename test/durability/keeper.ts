@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { JournalEntry } from "../../src/core/events.ts";
 import type { OutgoingMessage, SessionRecord } from "../../src/hosts/host.ts";
 import type { HostVerb } from "./protocol.ts";
@@ -197,5 +198,3 @@ function take(block: string, seen: Map<number, string>): void {
   const data = /^data: (.*)$/m.exec(block)?.[1];
   if (seq !== undefined && data !== undefined) seen.set(Number(seq), data);
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { type Random, random } from "../situations/random.ts";
 import { type Finding, report } from "./findings.ts";
 import { PLOTS } from "./person.ts";
@@ -197,5 +198,3 @@ async function crashOnce(
 }
 
 const DIRECTIONS = { none: [], outbound: ["outbound"], both: ["outbound", "inbound"] } as const;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

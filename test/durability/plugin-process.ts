@@ -6,10 +6,10 @@ import { standaloneHost } from "../../src/hosts/standalone.ts";
 import { VoiceChannelPlugin } from "../../src/plugin.ts";
 import { sqliteStore } from "../../src/stores/index.ts";
 import { fillableStore } from "../e2e/stalled-store.ts";
+import { watchTimers } from "../watched-timers.ts";
 import type { Disk, FromProcess, Holdings, HostVerb, ProcessOrder, ToProcess } from "./protocol.ts";
 import { sharedClock } from "./shared-clock.ts";
 import { brittleStore, crashingStore, watchedStore } from "./trapped-store.ts";
-import { watchTimers } from "./watched-timers.ts";
 
 const order = JSON.parse(process.argv[2] ?? "") as ProcessOrder;
 const tell = (message: FromProcess): void => {

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import type { PhoneCall } from "../../src/testing/phone-network/index.ts";
+import { toldHistory } from "../e2e/told-history.ts";
 import { ANSWERS, GREETING, LINES } from "./person.ts";
 import { settle } from "./settle.ts";
 import { openStage, openTown, type Stage, type Town } from "./town.ts";
@@ -45,11 +46,7 @@ test("a caller whose process is killed hears so, and talks on within 5 s of its 
   await call.ended;
   expect(waitedMs).toBeLessThan(5_000);
 
-  const told = (ours.model.sessions.at(-1)?.received ?? []).flatMap((message) => {
-    const item = message["item"] as { role?: string; content?: { text?: string }[] } | undefined;
-    return message.type === "conversation.item.create" && item?.role !== "system" ? item?.content?.[0]?.text : [];
-  });
-  expect(told).toEqual(expect.arrayContaining([GREETING, LINES.open, ANSWERS.open]));
+  expect(toldHistory(ours.model)).toEqual(expect.arrayContaining([GREETING, LINES.open, ANSWERS.open]));
   const { findings } = await settle(ours);
   expect(findings).toEqual([]);
 }, 60_000);

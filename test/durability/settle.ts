@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { judgeArtefacts } from "./artefacts.ts";
 import type { Finding } from "./findings.ts";
 import type { Holdings } from "./protocol.ts";
@@ -79,5 +80,3 @@ function heldTooLong(held: Holdings, mostBytes: number): string[] {
     ...(held.heapBytes > mostBytes ? [`${held.heapBytes} bytes of heap; at most ${mostBytes} were expected`] : []),
   ];
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

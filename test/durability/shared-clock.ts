@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 
 /** A clock that several processes read alike, also one that is started later: `speed` times real time since `originMs`. */
 export interface SharedTime {
@@ -9,16 +9,7 @@ export interface SharedTime {
 
 export function sharedClock({ originMs, speed }: SharedTime): Clock {
   return {
+    ...systemClock({ speed }),
     now: () => originMs + (performance.timeOrigin + performance.now() - originMs) * speed,
-    after(delayMs, action) {
-      const handle = setTimeout(action, delayMs / speed);
-      handle.unref();
-      return { stop: () => clearTimeout(handle) };
-    },
-    every(periodMs, action) {
-      const handle = setInterval(action, periodMs / speed);
-      handle.unref();
-      return { stop: () => clearInterval(handle) };
-    },
   };
 }

@@ -1,9 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { allCalls } from "../../src/calls/all-calls.ts";
 import { apply, type Call, isSettled, newCall } from "../../src/core/call.ts";
 import type { CallEvent, EndReason, JournalEntry } from "../../src/core/events.ts";
 import { sqliteStore } from "../../src/stores/index.ts";
-import type { Finding, Kind } from "./findings.ts";
+import { type Finding, found } from "./findings.ts";
 import { asShown } from "./keeper.ts";
 import type { Told, Town } from "./town.ts";
 
@@ -35,13 +36,9 @@ export async function readKept(town: Town): Promise<ReadonlyMap<string, Kept>> {
   await store.start();
   const kept = new Map<string, Kept>();
   try {
-    for (let after: string | undefined, more = true; more; more = after !== undefined) {
-      const page = await store.calls({ limit: 500, ...(after !== undefined && { after }) });
-      for (const { id } of page.calls) {
-        const journal = await store.journal(id);
-        kept.set(id, { journal, call: journal.map(({ event }) => event).reduce(apply, newCall()) });
-      }
-      after = page.next;
+    for await (const { id } of allCalls(store, { limit: 500 })) {
+      const journal = await store.journal(id);
+      kept.set(id, { journal, call: journal.map(({ event }) => event).reduce(apply, newCall()) });
     }
   } finally {
     await store.stop();
@@ -67,8 +64,6 @@ export async function judge(town: Evidence, kept: ReadonlyMap<string, Kept>): Pr
 }
 
 // --- Internal helpers ---
-
-const found = (kind: Kind, about: string, why: string): Finding => ({ kind, about, why });
 
 const events = <Type extends CallEvent["type"]>({ journal }: Kept, type: Type) =>
   journal.flatMap(({ event }) => (event.type === type ? [event as Extract<CallEvent, { type: Type }>] : []));

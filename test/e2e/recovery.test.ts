@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Line, PhoneCall } from "../../src/testing/phone-network/index.ts";
 import { ruleMind } from "../../src/testing/speech-model/index.ts";
+import { toldHistory } from "./told-history.ts";
 import { ANN, BOB, ended, GREETING, OUR_NUMBER, types, type World, worlds } from "./world.ts";
 
 const world = worlds();
@@ -44,16 +45,6 @@ async function nextStream(call: PhoneCall, before: string | undefined): Promise<
   await expect.poll(() => call.stream?.sid ?? before, { timeout: 20_000, interval: 20 }).not.toBe(before);
 }
 
-/** What the newest session of the model was told that had been said. */
-function toldHistory(ours: World): string[] {
-  return (ours.model.sessions.at(-1)?.received ?? []).flatMap((message) => {
-    const item = message["item"] as { role?: string; content?: { text?: string }[] } | undefined;
-    return message.type === "conversation.item.create" && item?.role !== "system"
-      ? [item?.content?.[0]?.text ?? ""]
-      : [];
-  });
-}
-
 describe("a call that lives when its process ends", () => {
   test("a stop lets it go, and the next process goes on with it: nobody is hung up on", async () => {
     const ours = await world({ mind, settings: { store: "sqlite" } });
@@ -83,7 +74,7 @@ describe("a call that lives when its process ends", () => {
       "call.resumed",
       "call.ended",
     ]);
-    expect(toldHistory(ours)).toEqual([GREETING, "When are you open?", HOURS]);
+    expect(toldHistory(ours.model)).toEqual([GREETING, "When are you open?", HOURS]);
     expect(journal.map(({ seq }) => seq)).toEqual(journal.map((_, index) => index + 1));
   });
 

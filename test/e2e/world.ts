@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, vi } from "vitest";
 import type { CallSummary } from "../../src/core/call.ts";
-import { type Clock, systemClock, type Timer } from "../../src/core/clock.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import type { JournalEntry } from "../../src/core/events.ts";
 import { type StandaloneHostOptions, standaloneHost } from "../../src/hosts/standalone.ts";
 import { silentLogger } from "../../src/logger.ts";
@@ -23,6 +23,7 @@ import {
   startSpeechModel,
 } from "../../src/testing/speech-model/index.ts";
 import { fliteVoice, type Voice } from "../../src/testing/voice.ts";
+import { watchTimers } from "../watched-timers.ts";
 
 export const OUR_NUMBER = "+15550001234";
 export const ANN = "+15550005678";
@@ -204,34 +205,4 @@ export const types = ({ journal }: EndedCall): string[] => journal.map(({ event 
 function sockets(): Record<string, number> {
   const open = process.getActiveResourcesInfo().filter((name) => /^(?:TCP|TLS|Pipe)/.test(name));
   return Object.fromEntries([...new Set(open)].sort().map((name) => [name, open.filter((o) => o === name).length]));
-}
-
-/** A clock that knows which of its timers run, and who started them. */
-function watchTimers(clock: Clock): { clock: Clock; running(): string[] } {
-  const timers = new Map<object, string>();
-  const track = (start: (done: () => void) => Timer): Timer => {
-    const key = {};
-    const timer = start(() => timers.delete(key));
-    timers.set(key, new Error("started").stack?.split("\n").slice(3, 6).join("\n") ?? "");
-    return {
-      stop() {
-        timers.delete(key);
-        timer.stop();
-      },
-    };
-  };
-  return {
-    running: () => [...timers.values()],
-    clock: {
-      now: () => clock.now(),
-      after: (delayMs, action) =>
-        track((done) =>
-          clock.after(delayMs, () => {
-            done();
-            action();
-          }),
-        ),
-      every: (periodMs, action) => track(() => clock.every(periodMs, action)),
-    },
-  };
 }

@@ -16,6 +16,7 @@ import { startWorker } from "../../src/stores/sqlite-thread.ts";
 import type { Store } from "../../src/stores/store.ts";
 import { journals } from "../../src/testing/journals.ts";
 import { storeConformance } from "../../src/testing/store-conformance.ts";
+import { created } from "../../src/testing/store-events.ts";
 
 describe("sqlite store", () => storeConformance((dir) => sqliteStore({ path: join(dir, "calls.sqlite") })));
 
@@ -315,16 +316,6 @@ describe("sqlite store, on its disk", () => {
 const WRITER = join(import.meta.dirname, "writer.ts");
 
 const dtmf = (digit: string): CallEvent => ({ type: "dtmf.received", atMs: 3, digit });
-const created = (callId: string): CallEvent => ({
-  type: "call.created",
-  atMs: 1,
-  callId,
-  accountId: "default",
-  direction: "inbound",
-  from: "+15550005678",
-  to: "+15550001234",
-  transport: "media-stream",
-});
 
 /** How often this thread's event loop turns in so many milliseconds. */
 async function turnsWithin(durationMs: number): Promise<number> {

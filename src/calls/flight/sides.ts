@@ -1,4 +1,4 @@
-import { type Hearing, SpeechMeter } from "../../audio/speech-meter.ts";
+import { type Hearing, NOTHING_HEARD, SpeechMeter } from "../../audio/speech-meter.ts";
 import type { MediaLeg, MediaListener } from "../../carriers/carrier.ts";
 import type { Call } from "../../core/call.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -275,21 +275,11 @@ function tapPrelude(prelude: Prelude, tap: Tap): Prelude {
 class TappedEar implements Ear {
   readonly #ear: Ear;
   readonly #tap: Tap;
-  readonly #hearing: Hearing;
+  readonly #hearing: Hearing = { ...NOTHING_HEARD };
 
   constructor(ear: Ear, tap: Tap) {
     this.#ear = ear;
     this.#tap = tap;
-    const levels = { levelDbfs: 0, floorDbfs: 0, speechLike: 0 };
-    this.#hearing = {
-      ...levels,
-      sounds: false,
-      voiced: false,
-      murky: false,
-      near: false,
-      full: false,
-      ignored: false,
-    };
   }
 
   get echoUnknown(): boolean {

@@ -1,6 +1,7 @@
 import { type Call, isSettled } from "../../core/call.ts";
 import { AFTERWARDS, type CallEvent, type JournalEntry } from "../../core/events.ts";
 import type { Store } from "../../stores/store.ts";
+import { allCalls } from "../all-calls.ts";
 import type { LatencyPart } from "./timings.ts";
 
 /** What is done after a call, as numbers name it. */
@@ -71,11 +72,7 @@ export class CallWatch {
    */
   async sweep(store: Pick<Store, "calls">, nowMs: number): Promise<void> {
     const stored = new Set<string>();
-    for (let after: string | undefined, more = true; more; more = after !== undefined) {
-      const page = await store.calls({ only: "open", limit: PAGE, ...(after !== undefined && { after }) });
-      for (const { id } of page.calls) stored.add(id);
-      after = page.next;
-    }
+    for await (const { id } of allCalls(store, { only: "open", limit: PAGE })) stored.add(id);
     for (const [id, { lastEntryAtMs }] of this.#open) {
       if (!stored.delete(id) && nowMs - lastEntryAtMs >= ORPHAN_AFTER_MS) this.#open.delete(id);
     }

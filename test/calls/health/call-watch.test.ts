@@ -7,6 +7,7 @@ import { AFTERWARDS, type CallEvent } from "../../../src/core/events.ts";
 import { standaloneHost } from "../../../src/hosts/standalone.ts";
 import { silentLogger } from "../../../src/logger.ts";
 import { journals } from "../../../src/testing/journals.ts";
+import { created as createdCall } from "../../../src/testing/store-events.ts";
 import { handClock } from "../clock.ts";
 
 /** Shows a journal to a watch, entry by entry, as it becomes durable. */
@@ -19,16 +20,7 @@ function show(watch: CallWatch, events: readonly CallEvent[], from: Call = newCa
   return { call, observed };
 }
 
-const created: CallEvent = {
-  type: "call.created",
-  atMs: 1_000,
-  callId: "call_1",
-  accountId: "default",
-  direction: "inbound",
-  from: "+15550005678",
-  to: "+15550001234",
-  transport: "media-stream",
-};
+const created: CallEvent = { ...createdCall("call_1"), atMs: 1_000 };
 const speech = (what: "started" | "stopped", speaker: "caller" | "agent", atMs: number): CallEvent => ({
   type: `speech.${what}`,
   speaker,

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../src/core/clock.ts";
+import type { Clock, Timer } from "../src/core/clock.ts";
 
 /** A clock that knows which of its timers run, and who started them. */
 export function watchTimers(clock: Clock): { readonly clock: Clock; running(): string[] } {
