@@ -267,13 +267,13 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     // Looked up before the account takes calls: whatever is open or unfinished now is an earlier process's.
     const left = this.#joined.has(accountId) ? undefined : await this.#composition.recovery.find(accountId);
     this.#joined.add(accountId);
-    const account = this.#accounts.set(accountId, parsed);
+    const account = await this.#accounts.set(accountId, parsed);
     const { problem } = this.#accountStatus(accountId);
     if (problem !== undefined) this.#logger.error("An account does not run.", { accountId, problem });
     if (!account) return this.#accounts.running.length > 0 ? this.#listen() : undefined;
     await this.#listen();
     // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
-    await Promise.all([account.carrier.warmUp(), account.engine.warmUp(), account.clips?.load()]);
+    await Promise.all([account.carrier.warmUp(), account.engine.warmUp()]);
     if (!left) return;
     const { background, recovery, recorders } = this.#composition;
     void background.add(recovery.take(account, left));

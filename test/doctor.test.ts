@@ -45,10 +45,10 @@ function account(changes: { carrier?: object; engine?: object; [setting: string]
   };
 }
 
-function bookOf(accounts: Record<string, object>, settings: object = {}) {
+async function bookOf(accounts: Record<string, object>, settings: object = {}) {
   const parsed = parseConfig({ publicUrl: PUBLIC_URL, store: "memory", ...settings, accounts });
   const book = new AccountBook(parsed.settings.publicUrl, systemClock(), []);
-  for (const [id, one] of parsed.accounts) book.set(id, one);
+  for (const [id, one] of parsed.accounts) await book.set(id, one);
   return { book, settings: parsed.settings };
 }
 
@@ -70,7 +70,7 @@ interface Case {
 }
 
 async function findings({ accounts, settings: own, host, changes }: Case): Promise<readonly Finding[]> {
-  const { book, settings } = bookOf(accounts, own);
+  const { book, settings } = await bookOf(accounts, own);
   const store = memoryStore();
   await store.start();
   return examine({
@@ -181,7 +181,7 @@ describe("doctor", () => {
   });
 
   test("lists the clips that a language lacks, what callers hear instead, and files that are of no use", async () => {
-    const { book } = bookOf({ default: account() });
+    const { book } = await bookOf({ default: account() });
     const folder = join(workspaceDir, "clips");
     await mkdir(join(folder, "de"), { recursive: true });
     const speech = await readFile(new URL("../clips/en/apology.ulaw", import.meta.url));
@@ -301,8 +301,8 @@ describe("doctor", () => {
 });
 
 describe("accounts", () => {
-  test("stand by themselves: a wrong one and one without its secret leave the others running", () => {
-    const { book } = bookOf({
+  test("stand by themselves: a wrong one and one without its secret leave the others running", async () => {
+    const { book } = await bookOf({
       good: account(),
       odd: account({ colour: "red" }),
       keyless: account({ engine: { apiKey: SECRET } }),
@@ -328,8 +328,8 @@ describe("accounts", () => {
     ]);
   });
 
-  test("that do not run say why to whoever needs them", () => {
-    const { book } = bookOf({
+  test("that do not run say why to whoever needs them", async () => {
+    const { book } = await bookOf({
       good: account(),
       odd: account({ colour: "red" }),
       keyless: account({ engine: { apiKey: SECRET } }),
@@ -343,13 +343,13 @@ describe("accounts", () => {
     expect(() => book.require("nobody")).toThrow(AccountUnavailableError);
   });
 
-  test("run again with settings that are right, and stop with settings that are not", () => {
-    const { book } = bookOf({ default: account({ engine: { apiKey: SECRET } }) });
+  test("run again with settings that are right, and stop with settings that are not", async () => {
+    const { book } = await bookOf({ default: account({ engine: { apiKey: SECRET } }) });
     const set = (raw: object) => book.set("default", bookParse(raw));
     expect(book.running).toEqual([]);
-    expect(set(account())?.id).toBe("default");
+    expect((await set(account()))?.id).toBe("default");
     expect(book.status("default", 2)).toMatchObject({ state: "running", liveCalls: 2 });
-    expect(set(account({ colour: "red" }))).toBeUndefined();
+    expect(await set(account({ colour: "red" }))).toBeUndefined();
     expect(book.running).toEqual([]);
     book.remove("default");
     expect(book.ids).toEqual([]);

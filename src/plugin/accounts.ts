@@ -69,9 +69,10 @@ export class AccountBook {
     return this.#standings.get(accountId)?.config;
   }
 
-  /** Takes in an account, or its new settings. Says whether it runs. */
-  set(accountId: string, parsed: ParsedAccount): Account | undefined {
+  /** Takes in an account, or its new settings, once the sounds of its calls are there. Says whether it runs. */
+  async set(accountId: string, parsed: ParsedAccount): Promise<Account | undefined> {
     const standing = this.#stand(accountId, parsed);
+    await standing.account?.clips?.load();
     this.#standings.set(accountId, standing);
     return standing.account;
   }
