@@ -43,11 +43,17 @@ async function call(trust: Trust) {
     wake();
   };
   await watch.add(request(trust), onChange, leave.signal);
-  const next = () =>
-    new Promise<void>((resolve) => {
-      wake = resolve;
+  // A look that falls into another one is left out.
+  const next = async () => {
+    let isTold = false;
+    wake = () => {
+      isTold = true;
+    };
+    while (!isTold) {
       clock.pass(LOOK_EVERY_MS);
-    });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
   return { told, leave, next };
 }
 
