@@ -271,6 +271,7 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
     const { problem } = this.#accountStatus(accountId);
     if (problem !== undefined) this.#logger.error("An account does not run.", { accountId, problem });
     if (!account) return this.#accounts.running.length > 0 ? this.#listen() : undefined;
+    if (left) this.#composition.recovery.expect(account, left);
     await this.#listen();
     // What the first call would wait for is loaded now; a call that comes meanwhile waits a little.
     await Promise.all([account.carrier.warmUp(), account.engine.warmUp()]);

@@ -29,11 +29,11 @@ interface Answering {
 /** Answers legs that wait: each once, however often the carrier asks. */
 export class Reception {
   readonly #parts: CallParts;
-  readonly #recovery: Pick<Recovery, "knows" | "returned">;
+  readonly #recovery: Pick<Recovery, "knows" | "returned" | "pickedUp">;
   /** Answers in the making, by key: a repetition waits for the same one. */
   readonly #answering = new Map<string, Promise<CarrierReply>>();
 
-  constructor(parts: CallParts, recovery: Pick<Recovery, "knows" | "returned">) {
+  constructor(parts: CallParts, recovery: Pick<Recovery, "knows" | "returned" | "pickedUp">) {
     this.#parts = parts;
     this.#recovery = recovery;
   }
@@ -121,7 +121,8 @@ export class Reception {
 
   /** Somebody whom we rang has answered: our order is found by its id, never guessed. */
   async #pickedUp(account: Account, { leg, sinceMs, tooLate }: Answering): Promise<CarrierReply> {
-    const live = this.#parts.calls.get(leg.callId);
+    const { callId } = leg;
+    const live = this.#parts.calls.get(callId) ?? (callId && (await this.#recovery.pickedUp(callId)));
     if (!live || live.account.id !== account.id || live.ending || tooLate.aborted) {
       this.#parts.logger.warn("An unknown call was answered.", {
         accountId: account.id,

@@ -10,6 +10,7 @@ import {
 import { requireE164 } from "../core/numbers.ts";
 import type { Account } from "./account.ts";
 import { type CallParts, goLive, newCallId, openJournal, view } from "./desk.ts";
+import { learnLeg } from "./dialled-leg.ts";
 import type { LiveCall } from "./live-calls.ts";
 
 /** An outbound call that somebody asks for. */
@@ -150,7 +151,9 @@ async function dial(parts: CallParts, live: LiveCall, order: { to: string; from:
 
 /** Nobody has answered and nothing was heard for long: the carrier is asked, not our memory. */
 async function reconcile(parts: CallParts, live: LiveCall): Promise<void> {
-  if (live.ending || live.journal.call.answeredAtMs !== undefined) return;
+  if (live.journal.call.answeredAtMs !== undefined) return;
+  await learnLeg(parts, live);
+  if (live.ending) return;
   if (live.legId === undefined) return void parts.finaliser.end(live, { reason: "carrier_error" });
   await parts.finaliser.mediaEnded(live, "lost");
 }

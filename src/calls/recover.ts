@@ -6,8 +6,10 @@ import type { CallEvent, EndReason } from "../core/events.ts";
 import type { Account } from "./account.ts";
 import { allCalls } from "./all-calls.ts";
 import { type CallParts, connection, goLive, openJournal, reply, watch } from "./desk.ts";
+import { dialledLeg, learnLeg } from "./dialled-leg.ts";
 import { faultOf } from "./fault.ts";
 import type { CallJournal, Unstamped } from "./journal.ts";
+import type { LegStatus } from "./leg-status.ts";
 import type { LiveCall } from "./live-calls.ts";
 import { PHRASES } from "./phrases.ts";
 
@@ -41,7 +43,7 @@ const AT_MOST_LATER_MS = 600_000;
 const MOST_RESUMES = 8;
 /** So many calls are looked after at once: a carrier's API takes no more. */
 const AT_ONCE = 10;
-const REDIRECT_WITHIN_MS = 8_000;
+const CARRIER_WITHIN_MS = 8_000;
 const REDIRECTS = 3;
 
 /**
@@ -75,13 +77,17 @@ export class Recovery {
     return { open, unfinished };
   }
 
-  /** Takes an account's leftovers up. Resolves when none is left, or the channel stops. */
-  async take(account: Account, { open, unfinished }: Leftovers): Promise<void> {
-    const { feed } = this.#parts;
+  /** Takes note of an account's leftovers, before anything can come that is about them. */
+  expect(account: Account, { open }: Leftovers): void {
     for (const call of open) {
-      feed.open(call.id);
+      this.#parts.feed.open(call.id);
       this.#left.set(call.id, { call, account });
     }
+  }
+
+  /** Takes up an account's leftovers, which are expected. Resolves when none is left, or the channel stops. */
+  async take(account: Account, { open, unfinished }: Leftovers): Promise<void> {
+    const { feed } = this.#parts;
     await inTurn(AT_ONCE, open, ({ id }) => this.#settle(id));
     await inTurn(AT_ONCE, unfinished, (call) => {
       if (this.#parts.stopping.aborted) return Promise.resolve();
@@ -108,6 +114,18 @@ export class Recovery {
       if (live) this.#giveUp(live, error);
       return this.#sorry(account);
     }
+  }
+
+  /** Somebody whom an earlier process rang picks up. */
+  pickedUp(callId: string): Promise<LiveCall | undefined> {
+    return this.#parts.calls.oneByOne(callId, () => this.#takeUp(callId, "returned"));
+  }
+
+  /** A message names the leg of a call that was left before we knew it. Durable when it resolves. */
+  async named(account: Account, { callId, legId }: LegStatus): Promise<void> {
+    const left = callId === undefined ? undefined : this.#left.get(callId);
+    if (left?.account.id !== account.id) return;
+    await this.#parts.calls.oneByOne(left.call.id, () => this.#name(left.call.id, legId));
   }
 
   /** Whether this leg is one of a call that an earlier process left open. */
@@ -157,6 +175,7 @@ export class Recovery {
     const { calls, clock, logger, stopping } = this.#parts;
     while (!stopping.aborted && this.#left.has(callId)) {
       try {
+        await this.#find(callId); // meanwhile they may pick up
         const live = await calls.oneByOne(callId, () => this.#look(callId));
         if (live) await this.#bringBack(live);
       } catch (error) {
@@ -174,13 +193,14 @@ export class Recovery {
     if (!left) return undefined;
     const { call, account } = left;
     const ageMs = this.#parts.clock.now() - call.createdAtMs;
+    const isOutbound = call.direction === "outbound";
     if (call.legId === undefined) {
-      // The order to dial may have arrived: the leg's own messages name the call.
-      if (call.direction === "outbound" && ageMs < HEARD_OF_WITHIN_MS) await this.#revive(left, "returned");
+      // The order to dial may have arrived, or be on its way: the leg's own messages name the call.
+      if (isOutbound && ageMs < HEARD_OF_WITHIN_MS) await this.#revive(left, "returned");
       else await this.#close(left, call.endRequested ?? "lost");
       return undefined;
     }
-    const signal = AbortSignal.any([this.#parts.stopping, AbortSignal.timeout(REDIRECT_WITHIN_MS)]);
+    const signal = this.#soon();
     const state = await account.carrier.fetchState(call.legId, signal).catch(() => undefined);
     if (!state) {
       const oldestMs = account.limits.maxCallSeconds * 1_000 + AT_MOST_LATER_MS;
@@ -198,7 +218,7 @@ export class Recovery {
       return undefined;
     }
     if (state.state === "active") return this.#takeUp(callId, "redirected");
-    if (call.direction === "outbound") await this.#revive(left, "returned"); // its callee has still to pick up
+    if (isOutbound) await this.#revive(left, "returned"); // its callee has still to pick up
     return undefined;
   }
 
@@ -253,7 +273,9 @@ export class Recovery {
 
   /** Nobody has picked up for long. */
   async #unanswered(live: LiveCall): Promise<void> {
-    if (live.ending || live.journal.call.answeredAtMs !== undefined) return;
+    if (live.journal.call.answeredAtMs !== undefined) return;
+    await learnLeg(this.#parts, live);
+    if (live.ending) return;
     await this.#parts.finaliser.mediaEnded(live, "lost");
   }
 
@@ -266,8 +288,8 @@ export class Recovery {
     live.conversation.prepare().catch((error: unknown) => this.#giveUp(live, error));
     for (let attempt = 1; !live.ending && !live.hadMedia; attempt++) {
       try {
-        const signal = AbortSignal.any([stopping, AbortSignal.timeout(REDIRECT_WITHIN_MS)]);
-        if (!(await live.account.carrier.redirect(legId, answer, signal))) await finaliser.mediaEnded(live, "lost");
+        if (!(await live.account.carrier.redirect(legId, answer, this.#soon())))
+          await finaliser.mediaEnded(live, "lost");
         return;
       } catch (error) {
         if (stopping.aborted) return;
@@ -285,10 +307,35 @@ export class Recovery {
     void this.#parts.finaliser.end(live, { reason: "engine_error", farewell: PHRASES.apology });
   }
 
-  async #close({ call, account }: Left, reason: EndReason, state?: LegState): Promise<void> {
-    const { store, logger } = this.#parts;
-    const seq = (await store.journal(call.id)).at(-1)?.seq ?? 0;
-    const journal = openJournal(this.#parts, call.id, { call, seq });
+  /** Looks for the leg of a call that was placed, where it is not known. */
+  async #find(callId: string): Promise<void> {
+    const left = this.#left.get(callId);
+    if (left?.call.direction !== "outbound" || left.call.legId !== undefined) return;
+    const legId = await dialledLeg(this.#parts.store, left.account, left.call, this.#soon());
+    if (legId !== undefined) await this.#parts.calls.oneByOne(callId, () => this.#name(callId, legId));
+  }
+
+  #soon(): AbortSignal {
+    return AbortSignal.any([this.#parts.stopping, AbortSignal.timeout(CARRIER_WITHIN_MS)]);
+  }
+
+  async #name(callId: string, legId: string): Promise<void> {
+    const left = this.#left.get(callId);
+    if (!left || left.call.legId !== undefined) return;
+    const journal = await this.#reopen(left);
+    await journal.write({ type: "leg.accepted", legId });
+    this.#left.set(callId, { ...left, call: journal.call });
+  }
+
+  async #reopen({ call }: Left): Promise<CallJournal> {
+    const seq = (await this.#parts.store.journal(call.id)).at(-1)?.seq ?? 0;
+    return openJournal(this.#parts, call.id, { call, seq });
+  }
+
+  async #close(left: Left, reason: EndReason, state?: LegState): Promise<void> {
+    const { call, account } = left;
+    const { logger } = this.#parts;
+    const journal = await this.#reopen(left);
     const carrierStatus = state?.carrierStatus;
     await journal.write(
       ...(carrierStatus === undefined || call.legEnded ? [] : [{ type: "leg.ended", reason, carrierStatus } as const]),

@@ -177,6 +177,7 @@ export function withResilience(carrier: Carrier, guard: Guard): Carrier {
     // Instructions that arrive twice would cut what the first ones began: who gives them sees whether they were taken.
     redirect: (legId, answer, signal) => guard.urgent(() => carrier.redirect(legId, answer, signal), signal, false),
     fetchState: (legId, signal) => guard.repeated(() => carrier.fetchState(legId, signal), signal),
+    findDialled: (order, signal) => guard.repeated(() => carrier.findDialled(order, signal), signal),
     probe: (signal) => guard.repeated(() => carrier.probe(signal), signal),
     // What is said next may be a card's number.
     pauseRecording: (recording, signal) => guard.urgent(() => carrier.pauseRecording(recording, signal), signal, true),

@@ -79,6 +79,12 @@ export interface DialOrder {
   readonly timeLimitSeconds: number;
 }
 
+/** An order to dial that was given, by what a carrier can find it by. */
+export interface DialledOrder extends Pick<DialOrder, "from" | "to"> {
+  /** When it was given, in milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
 /** The carrier's truth about a leg. */
 export interface LegState {
   readonly state: "queued" | "ringing" | "active" | "ended" | "unknown";
@@ -199,6 +205,11 @@ export interface Carrier {
   redirect(legId: string, answer: Answer, signal: AbortSignal): Promise<boolean>;
   /** Asks what became of a leg. @throws CarrierUnreachableError */
   fetchState(legId: string, signal: AbortSignal): Promise<LegState>;
+  /**
+   * Looks for the leg that an order to dial made whose answer never came. `undefined`: there is none, or several may be
+   * it. @throws CarrierUnreachableError
+   */
+  findDialled(order: DialledOrder, signal: AbortSignal): Promise<string | undefined>;
   /**
    * Has the carrier record a live leg from now on, until it is stopped or the leg ends: the person on the left channel,
    * what they hear on the right. Resolves with the carrier's id of it; `recording.reported` follows when it is whole.

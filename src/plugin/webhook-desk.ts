@@ -59,7 +59,10 @@ export function createWebhookDesk(
       }
       if (event.type === "leg.returned") return recovery.returned(account, event.legId);
       if (event.type === "recording.reported") await recorders.reported(account, event);
-      else await takeStatus(parts, account, event);
+      else {
+        await recovery.named(account, event);
+        await takeStatus(parts, account, event);
+      }
       return { status: 204, contentType: "text/plain", body: "" };
     },
 

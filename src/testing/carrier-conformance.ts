@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FRAME_BYTES } from "../audio/g711.ts";
 import type { Carrier, CarrierEvent, MediaLeg, RawRequest } from "../carriers/carrier.ts";
+import type { Clock } from "../core/clock.ts";
 import { CarrierUnreachableError, InvalidSignatureError, NotAllowedError } from "../core/errors.ts";
 import { type CarrierListener, hear, isSound, noise, startCarrierListener } from "./carrier-listener.ts";
 import { recordingConformance } from "./carrier-recording-conformance.ts";
@@ -8,6 +9,8 @@ import { recordingConformance } from "./carrier-recording-conformance.ts";
 /** A carrier under test, with the network behind it: a simulator, or the provider's own test system. */
 export interface CarrierBench {
   readonly carrier: Carrier;
+  /** By which both the carrier and who is behind it tell the time. */
+  readonly clock: Pick<Clock, "now">;
   /** The account's number, E.164; its webhooks reach the listener that the bench was opened with. */
   readonly ownNumber: string;
   /** Whose phone rings for a while, is picked up, and stays on the line. */
@@ -291,6 +294,16 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
       await expect(dial(bench.personNumber, bench.busyNumber)).rejects.toThrow(NotAllowedError);
     });
 
+    test("is found by numbers and time when the answer to its order was lost, unless several may be it", async () => {
+      const order = { from: bench.ownNumber, to: bench.personNumber, atMs: bench.clock.now() };
+      const legId = await dial(bench.personNumber);
+      expect(await carrier.findDialled(order, signal)).toBe(legId);
+      expect(await carrier.findDialled({ ...order, to: bench.busyNumber }, signal)).toBeUndefined();
+      expect(await carrier.findDialled({ ...order, atMs: order.atMs - 600_000 }, signal)).toBeUndefined();
+      await dial(bench.personNumber);
+      expect(await carrier.findDialled(order, signal)).toBeUndefined();
+    });
+
     test("that nobody knows is unknown, and hanging it up is fine", async () => {
       const legId = await dial(bench.busyNumber);
       const nobody = legId.slice(0, -4) + (legId.endsWith("0000") ? "1111" : "0000");
@@ -315,6 +328,7 @@ export function carrierConformance(open: (listenerUrl: string) => Promise<Carrie
         () => carrier.speakAndHangUp("CA00", "x", "en", signal),
         () => carrier.redirect("CA00", { kind: "hang-up" }, signal),
         () => carrier.fetchState("CA00", signal),
+        () => carrier.findDialled({ from: bench.ownNumber, to: bench.personNumber, atMs: 0 }, signal),
         () => carrier.startRecording({ legId: "CA00", callId: "call_1", recordingId: "rec_1" }, signal),
         () => carrier.pauseRecording({ legId: "CA00", id: "RE00" }, signal),
         () => carrier.resumeRecording({ legId: "CA00", id: "RE00" }, signal),

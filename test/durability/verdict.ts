@@ -102,9 +102,7 @@ function legEnds(
   const allowed = REASONS[leg.status];
   const own = events(kept, "end.requested").map(({ reason }) => reason);
   const asked = (reason: EndReason) => own.includes(reason);
-  // A kill may come between the order to dial and its answer: which leg it was is then known by its messages alone.
-  const isUnknown = kept.call.legId === undefined && ended.reason === "lost";
-  if (allowed && !allowed.includes(ended.reason) && !asked(ended.reason) && !isUnknown) {
+  if (allowed && !allowed.includes(ended.reason) && !asked(ended.reason)) {
     findings.push(found("doubleEnds", about, `The carrier says ${leg.status}, we say ${ended.reason}.`));
   }
   if (leg.status === "completed" && fate.hungUp && !THEIRS.has(ended.reason) && !askedBefore(kept, ended.reason)) {

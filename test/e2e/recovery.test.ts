@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Line, PhoneCall } from "../../src/testing/phone-network/index.ts";
+import type { Line, PhoneCall, PhoneNetwork } from "../../src/testing/phone-network/index.ts";
 import { ruleMind } from "../../src/testing/speech-model/index.ts";
 import { toldHistory } from "./told-history.ts";
-import { ANN, BOB, ended, GREETING, OUR_NUMBER, types, type World, worlds } from "./world.ts";
+import { ANN, BOB, ended, GREETING, OUR_NUMBER, PUBLIC_URL, types, type World, worlds } from "./world.ts";
 
 const world = worlds();
 const HOURS = "We are open from nine to five.";
@@ -123,6 +123,54 @@ describe("a call that lives when its process ends", () => {
     );
   });
 
+  describe("while it placed a call, of which it then knew no leg,", () => {
+    /** A call to BOB whose order arrived and whose answer did not; the process that placed it is gone. */
+    async function placed(bob: Parameters<PhoneNetwork["addPerson"]>[1]) {
+      const ours = await world({ mind, settings: { store: "sqlite" } });
+      ours.phones.addPerson(BOB, bob);
+      ours.phones.faults.rest = ({ method }) => (method === "POST" ? { loseAnswer: true } : {});
+      ours.routes[PUBLIC_URL] = "http://127.0.0.1:9"; // nobody is there
+      await expect(ours.plugin.placeCall({ to: BOB, message: GREETING })).rejects.toMatchObject({
+        code: "carrier_unreachable",
+      });
+      delete ours.phones.faults.rest;
+      const stateDir = await ours.snapshot();
+      await ours.plugin.stop();
+      const next = ours.another({ stateDir });
+      const ending = new Promise<Parameters<typeof ended>[1]>((resolve) => next.once("ended", resolve));
+      return { ours, next, over: async () => ended(next, await ending) };
+    }
+
+    test("who picks up after the next start is talked to, also while the carrier is slow to say which leg it is", async () => {
+      const { ours, next, over } = await placed({
+        answerAfterMs: 6_000,
+        script: async (line: Line) => {
+          await line.hearReply();
+          await line.say("When are you open?");
+          await line.hearReply();
+        },
+      });
+      ours.phones.faults.rest = ({ path }) => (path.endsWith("/Calls.json") ? { delayMs: 20_000 } : {});
+      await next.start();
+      await ours.routeTo(next);
+      const { words, endReason, journal } = await over();
+      delete ours.phones.faults.rest;
+      expect(words).toEqual([`agent: ${GREETING}`, "caller: When are you open?", `agent: ${HOURS}`]);
+      expect(endReason).toBe("callee_hangup");
+      const legs = journal.flatMap(({ event }) => (event.type === "leg.accepted" ? [event.legId] : []));
+      expect(new Set(legs)).toEqual(new Set(ours.phones.calls.map(({ sid }) => sid)));
+    });
+
+    test("whom it could not reach is told by the carrier, though its message was lost", async () => {
+      const { ours, next, over } = await placed({ outcome: "busy" });
+      await expect.poll(() => ours.phones.calls.map(({ status }) => status)).toEqual(["busy"]);
+      await next.start();
+      const { endReason, journal } = await over();
+      expect(endReason).toBe("busy");
+      expect(journal.filter(({ event }) => event.type === "call.ended")).toHaveLength(1);
+    });
+  });
+
   test("an outbound call that nobody has answered is hung up by a stop", async () => {
     const ours = await world({ mind });
     ours.phones.addPerson(BOB, { answerAfterMs: 60_000 });
@@ -232,7 +280,7 @@ test("drained, it takes no call and lets the one that runs come to its end", asy
   const [drained] = await draining.promise;
   const refused = await ours.phones.ring({ from: ANN, to: OUR_NUMBER, script: (line) => line.waitForEnd() }).ended;
   expect(refused.streamEvents.streams).toBe(0);
-  await expect(ours.plugin.placeCall({ to: BOB })).rejects.toMatchObject({ code: "not_running" });
+  await expect(ours.plugin.placeCall({ to: BOB, message: GREETING })).rejects.toMatchObject({ code: "not_running" });
   await call.ended;
   await drained;
   expect(await ending).toMatchObject({ endReason: "caller_hangup" });

@@ -86,6 +86,7 @@ export class Stopwatch {
         rest(() => carrier.speakAndHangUp(legId, text, language, signal)),
       redirect: (legId, answer, signal) => rest(() => carrier.redirect(legId, answer, signal)),
       fetchState: (legId, signal) => rest(() => carrier.fetchState(legId, signal)),
+      findDialled: (order, signal) => rest(() => carrier.findDialled(order, signal)),
       probe: (signal) => rest(() => carrier.probe(signal)),
     });
   }

@@ -52,8 +52,9 @@ function openApi(
 ): Api {
   const { Domain, Version, CallListInstance } = loadCallsApi();
   const client = {
-    async request({ method = "get", uri = apiBaseUrl, headers, data }: RequestOpts) {
-      const response = await fetch(uri, {
+    async request({ method = "get", uri = apiBaseUrl, headers, data, params }: RequestOpts) {
+      const query = params === undefined ? "" : `?${formBody(params as Record<string, unknown>)}`;
+      const response = await fetch(uri + query, {
         method: method.toUpperCase(),
         headers: {
           ...(headers as Record<string, string>),

@@ -50,6 +50,7 @@ export function createTwilioCarrier(options: TwilioOptions): Carrier {
     speakAndHangUp: rest.speakAndHangUp,
     redirect: rest.redirect,
     fetchState: rest.fetchState,
+    findDialled: rest.findDialled,
     probe: rest.probe,
     ...createRecordings(options, urls),
   };

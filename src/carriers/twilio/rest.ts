@@ -11,9 +11,14 @@ import type { WebhookUrls } from "./urls.ts";
 /** How long an outbound leg rings. */
 const RING_SECONDS = 45;
 
+/** A leg is there so soon after it was ordered, in milliseconds; Twilio counts whole seconds, by its own clock. */
+const CREATED_WITHIN_MS = { before: 3_000, after: 30_000 };
+/** Calls from one number to another that are looked through, newest first. */
+const LOOKED_THROUGH = 20;
+
 /** What one account asks of Twilio's REST API. */
 export interface RestApi
-  extends Pick<Carrier, "dial" | "hangUp" | "speakAndHangUp" | "redirect" | "fetchState" | "probe"> {
+  extends Pick<Carrier, "dial" | "hangUp" | "speakAndHangUp" | "redirect" | "fetchState" | "findDialled" | "probe"> {
   /** Loads Twilio's calls resource, about 13 ms. */
   load(): void;
 }
@@ -80,6 +85,21 @@ export function createRestApi(options: TwilioOptions, urls: WebhookUrls, answers
         if (!(error instanceof CarrierRefusedError)) throw error;
         throw new CarrierUnreachableError(`The call's state cannot be had. ${error.message}`, { cause: error });
       }
+    },
+
+    async findDialled({ from, to, atMs }, signal) {
+      const page = await ask(options, "list the calls", signal, ({ calls }) =>
+        calls.page({ from, to, pageSize: LOOKED_THROUGH }),
+      ).catch((error: unknown) => {
+        if (!(error instanceof CarrierRefusedError)) throw error;
+        throw new CarrierUnreachableError(`The calls cannot be listed. ${error.message}`, { cause: error });
+      });
+      const { before, after } = CREATED_WITHIN_MS;
+      const found = page.instances.filter(({ direction, dateCreated }) => {
+        const laterMs = dateCreated.getTime() - atMs;
+        return direction === "outbound-api" && laterMs >= -before && laterMs <= after;
+      });
+      return found.length === 1 ? found[0]?.sid : undefined;
     },
 
     async probe(signal) {

@@ -27,6 +27,7 @@ async function openBench(listenerUrl: string): Promise<CarrierBench> {
   const settings = { provider: "twilio", accountSid, authToken, apiBaseUrl } as const;
   return {
     carrier: createCarrier(settings, { accountId: "default", publicUrl: PUBLIC_URL, numbers: [OWN], clock }),
+    clock,
     ownNumber: OWN,
     personNumber: PERSON,
     busyNumber: BUSY,
