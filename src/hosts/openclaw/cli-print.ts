@@ -3,6 +3,10 @@ import type { VoiceChannelPlugin } from "../../plugin.ts";
 type Answer = Readonly<Record<string, unknown>>;
 type Status = Awaited<ReturnType<VoiceChannelPlugin["status"]>>;
 type Finding = Awaited<ReturnType<VoiceChannelPlugin["doctor"]>>[number];
+type Transcript = Awaited<ReturnType<VoiceChannelPlugin["transcriptOf"]>>;
+type Found = Awaited<ReturnType<VoiceChannelPlugin["search"]>>;
+type Receipt = Awaited<ReturnType<VoiceChannelPlugin["erase"]>>;
+type Details = Awaited<ReturnType<VoiceChannelPlugin["pauseRecording"]>>;
 type Summary = Awaited<ReturnType<VoiceChannelPlugin["placeCall"]>>;
 
 /** Prints how the channel and its accounts are doing, then what the host's settings mean for calls. */
@@ -53,4 +57,34 @@ export function printEntry({ event }: { readonly event: Answer }): void {
   const { type, atMs: _, ...facts } = event;
   const entry = facts["entry"] as { readonly speaker: string; readonly text: string } | undefined;
   console.log(entry ? `${time} ${entry.speaker}: ${entry.text}` : `${time} ${String(type)} ${JSON.stringify(facts)}`);
+}
+
+/** Prints the words of a call as they were asked for. */
+export function printTranscript(answer: Answer): void {
+  console.log((answer as unknown as Transcript).body.trimEnd());
+}
+
+/** Prints what was found, a turn a line. */
+export function printFound(answer: Answer): void {
+  const { hits, next, notYetSearched } = answer as unknown as Found;
+  if (hits.length === 0) console.log("No turn holds these words.");
+  for (const { atMs, callId, speaker, snippet } of hits) {
+    console.log(`${new Date(atMs).toISOString()} ${callId} ${speaker}: ${snippet}`);
+  }
+  if (next !== undefined) console.log("There is more. Say how much with --limit.");
+  if (notYetSearched !== undefined) console.log(`${notYetSearched} older calls are still being read. Ask again.`);
+}
+
+/** Prints what an erasure did, and what is left to be done by others. */
+export function printReceipt(answer: Answer): void {
+  const { number, callIds, removed, outside } = answer as unknown as Receipt;
+  console.log(`Nothing of ${number} is kept any more; calls: ${removed.calls}, recordings: ${removed.recordings}.`);
+  for (const callId of callIds) console.log(`- ${callId}`);
+  console.log("Outside our hands:");
+  for (const { kind, where } of outside) console.log(`- ${kind}: ${where}`);
+}
+
+/** Prints how the recordings of a call stand. */
+export function printRecordings(answer: Answer): void {
+  for (const { id, state } of (answer as unknown as Details).recordings) console.log(`${id} ${state}`);
 }

@@ -1,6 +1,17 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import { CHANNEL } from "./channel-id.ts";
-import { printCall, printCalls, printEntry, printFindings, printSent, printStatus } from "./cli-print.ts";
+import {
+  printCall,
+  printCalls,
+  printEntry,
+  printFindings,
+  printFound,
+  printReceipt,
+  printRecordings,
+  printSent,
+  printStatus,
+  printTranscript,
+} from "./cli-print.ts";
 
 type CliContext = Parameters<Parameters<OpenClawPluginApi["registerCli"]>[0]>[0];
 type Command = CliContext["program"];
@@ -64,9 +75,36 @@ function addCommands(program: Command): void {
     .action((callId, text, { respond = false, ...options }) =>
       show("voice.instruct", { callId, text, respond }, options, printCall),
     );
+  for (const [verb, paused, what] of [
+    ["pause-recording", true, "Put silence into a call's recording, as while a card's number is said"],
+    ["resume-recording", false, "Go on with a recording that was paused"],
+  ] as const) {
+    command(voice, `${verb} <callId>`, what).action((callId, options) =>
+      show("voice.recording", { callId, paused }, options, printRecordings),
+    );
+  }
   command(voice, "end <callId>", "Hang up a live call").action((callId, options) =>
     show("voice.end", { callId }, options, ({ call }) => printCall(call as Answer)),
   );
+  command(voice, "transcript <callId>", "What was said on a call")
+    .option("--format <format>", "text, markdown, vtt or json", "text")
+    .action((callId, { format, ...options }) => show("voice.transcript", { callId, format }, options, printTranscript));
+  command(voice, "search <words...>", "Find what was said on calls, the newest first")
+    .option("--account <id>", "only of this account")
+    .option("--caller <number>", "only with this person")
+    .option("--limit <count>", "at most so many", "20")
+    .action((words, { account: accountId, caller, limit, ...options }) =>
+      show("voice.search", { text: words.join(" "), accountId, caller, limit: Number(limit) }, options, printFound),
+    );
+  command(voice, "erase <number>", "Erase all that is kept of a person: calls, words, recordings, notes")
+    .option("--account <id>", "only what this account knows of them")
+    .option("--yes", "do it; it cannot be undone")
+    .action((number, { account: accountId, yes, ...options }) =>
+      guarded(async () => {
+        if (!yes) throw new Error(`Nothing was erased. To erase all that is kept of ${number}, add --yes.`);
+        output(await ask("voice.erase", { number, accountId }, options), options, printReceipt);
+      }),
+    );
   command(voice, "tail [callId]", "Follow a call as it happens; the newest live one unless told").action(
     (callId, options) => guarded(() => tail(callId, options)),
   );

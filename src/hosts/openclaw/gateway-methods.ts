@@ -1,9 +1,13 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
+import { InvalidRequestError } from "../../core/errors.ts";
+import { requireE164 } from "../../core/numbers.ts";
+import { TRANSCRIPT_FORMATS } from "../../core/transcript-export.ts";
 import type { VoiceChannelPlugin } from "../../plugin.ts";
 import type { UseDesk } from "./desk-exchange.ts";
 import { problemOf } from "./problem.ts";
 
 type Params = Readonly<Record<string, unknown>>;
+type Scope = "operator.read" | "operator.write" | "operator.admin";
 type Method = (voice: VoiceChannelPlugin, params: Params) => Promise<unknown>;
 
 /** `voice.follow` answers after so long even if nothing happened, so that no request hangs for ever. */
@@ -17,6 +21,14 @@ const READ: Readonly<Record<string, Method>> = {
   "voice.calls": (voice, { limit, accountId }) =>
     voice.calls({ ...number("limit", limit), ...string("accountId", accountId) }),
   "voice.call": (voice, { callId }) => voice.call(String(callId)),
+  "voice.transcript": (voice, { callId, format }) => voice.transcriptOf(String(callId), transcriptFormat(format)),
+  "voice.search": (voice, { text, caller, accountId, limit }) =>
+    voice.search({
+      text: String(text),
+      ...string("accountId", accountId),
+      ...number("limit", limit),
+      ...(caller !== undefined && { caller: requireE164(String(caller), "caller") }),
+    }),
   "voice.follow": (voice, { callId, afterSeq }) => follow(voice, String(callId), Number(afterSeq ?? 0)),
 };
 
@@ -37,11 +49,17 @@ const WRITE: Readonly<Record<string, Method>> = {
     voice.sendDigits(String(callId), String(digits), number("durationMs", durationMs)),
   "voice.instruct": (voice, { callId, text, respond }) =>
     voice.instruct(String(callId), String(text), { respond: respond === true }),
+  "voice.recording": (voice, { callId, paused }) => voice.pauseRecording(String(callId), paused === true),
+};
+
+const ADMIN: Readonly<Record<string, Method>> = {
+  "voice.erase": (voice, { number: raw, accountId }) =>
+    voice.erase({ number: requireE164(String(raw), "number"), ...string("accountId", accountId) }),
 };
 
 /** Opens the channel to operators over the gateway: what the commands of `openclaw voice` call. */
 export function registerGatewayMethods(api: OpenClawPluginApi, useDesk: UseDesk): void {
-  const register = (methods: Readonly<Record<string, Method>>, scope: "operator.read" | "operator.write") => {
+  const register = (methods: Readonly<Record<string, Method>>, scope: Scope) => {
     for (const [name, method] of Object.entries(methods)) {
       api.registerGatewayMethod(
         name,
@@ -59,6 +77,7 @@ export function registerGatewayMethods(api: OpenClawPluginApi, useDesk: UseDesk)
   };
   register(READ, "operator.read");
   register(WRITE, "operator.write");
+  register(ADMIN, "operator.admin");
 }
 
 // --- Internal helpers ---
@@ -79,6 +98,13 @@ async function follow(voice: VoiceChannelPlugin, callId: string, afterSeq: numbe
     clearTimeout(timeout);
     clearTimeout(soon);
   }
+}
+
+/** @throws InvalidRequestError */
+function transcriptFormat(raw: unknown = "json") {
+  const format = TRANSCRIPT_FORMATS.find((known) => known === raw);
+  if (!format) throw new InvalidRequestError("format", `must be one of: ${TRANSCRIPT_FORMATS.join(", ")}`);
+  return format;
 }
 
 function string<Name extends string>(name: Name, value: unknown): { readonly [name in Name]?: string } {

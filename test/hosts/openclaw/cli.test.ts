@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import { afterEach, expect, test, vi } from "vitest";
 import { registerCli } from "../../../src/hosts/openclaw/cli.ts";
+import { receipt } from "../../http/desks.ts";
 
 const { callGatewayFromCli } = vi.hoisted(() => ({ callGatewayFromCli: vi.fn() }));
 vi.mock("openclaw/plugin-sdk/gateway-runtime", () => ({ callGatewayFromCli }));
@@ -64,4 +65,38 @@ test("call names the conversation that it goes on with", async () => {
   expect(asked).toEqual([
     ["voice.place", expect.objectContaining({ to: "+15550001111", continues: "agent:main:direct:ann" })],
   ]);
+});
+
+test("search and transcript print what was said", async () => {
+  const hits = [{ callId: "call_1", entryId: "i1", speaker: "caller", atMs: 0, snippet: "a window seat" }];
+  const found = await run({ hits, next: "2" }, "search", "window", "seat", "--caller", "+15550001111");
+  expect(found.asked).toEqual([
+    ["voice.search", { text: "window seat", accountId: undefined, caller: "+15550001111", limit: 20 }],
+  ]);
+  expect(found.out).toEqual(["1970-01-01T00:00:00.000Z call_1 caller: a window seat", expect.stringContaining("more")]);
+  callGatewayFromCli.mockClear();
+  const told = await run({ body: "Ann: hello\n" }, "transcript", "call_1");
+  expect(told.asked).toEqual([["voice.transcript", { callId: "call_1", format: "text" }]]);
+  expect(told.out).toEqual(["Ann: hello"]);
+});
+
+test("erase asks for a yes, and prints what is outside our hands", async () => {
+  const refused = await run({}, "erase", "+15550001111");
+  expect(refused.asked).toEqual([]);
+  expect(refused.errors).toEqual([expect.stringContaining("--yes")]);
+  expect(process.exitCode).toBe(1);
+  const answer = receipt({ number: "+15550001111" });
+  const done = await run(answer, "erase", "+15550001111", "--yes");
+  expect(done.asked).toEqual([["voice.erase", { number: "+15550001111", accountId: undefined }]]);
+  expect(done.out.slice(1)).toEqual(["- call_1", "Outside our hands:", "- session: agent:main:voice"]);
+});
+
+test("a recording is paused and goes on", async () => {
+  const answer = { recordings: [{ id: "rec_1", state: "paused" }] };
+  const paused = await run(answer, "pause-recording", "call_1");
+  expect(paused.asked).toEqual([["voice.recording", { callId: "call_1", paused: true }]]);
+  expect(paused.out).toEqual(["rec_1 paused"]);
+  callGatewayFromCli.mockClear();
+  const resumed = await run(answer, "resume-recording", "call_1");
+  expect(resumed.asked).toEqual([["voice.recording", { callId: "call_1", paused: false }]]);
 });

@@ -46,6 +46,29 @@ test("say, dtmf and instruct act on the call, and need leave to act", async () =
   }
 });
 
+test("what was said is found and read by whoever may read", async () => {
+  const { calls, methods, run } = open();
+  await run("voice.search", { text: "window seat", caller: "+1 555 000 1111", limit: 5, accountId: "" });
+  expect(calls.searches).toEqual([{ text: "window seat", caller: "+15550001111", limit: 5 }]);
+  const [answer] = await run("voice.transcript", { callId: "call_1", format: "vtt" });
+  expect(answer).toEqual([true, expect.objectContaining({ body: expect.stringMatching(/^WEBVTT/) })]);
+  expect(await run("voice.transcript", { callId: "call_1", format: "pdf" })).toEqual([
+    [false, undefined, expect.objectContaining({ message: expect.stringContaining("format") })],
+  ]);
+  for (const name of ["search", "transcript"]) expect(methods.get(`voice.${name}`)?.scope).toBe("operator.read");
+});
+
+test("a person is erased by an administrator alone, by a number that is one", async () => {
+  const { calls, methods, run } = open();
+  const [answer] = await run("voice.erase", { number: "+1 555 000 1111" });
+  expect(answer).toMatchObject([true, { number: "+15550001111", callIds: ["call_1"] }]);
+  expect(await run("voice.erase", { number: "Ann" })).toEqual([
+    [false, undefined, expect.objectContaining({ details: { code: "invalid_number" } })],
+  ]);
+  expect(calls.erased).toEqual([{ number: "+15550001111" }]);
+  expect(methods.get("voice.erase")?.scope).toBe("operator.admin");
+});
+
 test("a refusal is told with its code, once", async () => {
   const { run } = open();
   expect(await run("voice.dtmf", { callId: "call_9", digits: "1" })).toEqual([
