@@ -87,7 +87,7 @@ async function call(ours: World, script: PersonScript) {
     const ending = ours.nextEnd();
     const report = await ours.phones.ring({ from: ANN, to: OUR_NUMBER, script }).ended;
     const ended = await ending;
-    if (held.stop() < VOID_AFTER_MS || attempt === 3) return { report, ended };
+    if (held.stop().longestMs < VOID_AFTER_MS || attempt === 3) return { report, ended };
   }
 }
 
