@@ -28,6 +28,8 @@ const WARM_SHARE = 0.2;
 const STEPS = 10;
 const CALLS_PER_SECOND = 40;
 const REST_MS = 2_000;
+/** V8 doubles its space for young objects when it sees fit, and gives none back: that is growth, but none of a call's. */
+const FIXED_YOUNG_SPACE = ["--min-semi-space-size=16", "--max-semi-space-size=16"];
 const SOURCE = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
 
 /** Holds many short calls in one process, without simulators beside it, and fits a line through what it holds. */
@@ -38,15 +40,14 @@ export async function measureSlope({ calls, lines, source, say }: LeakOptions): 
     const pluginModule = source ? SOURCE : await buildPlugin(join(workDir, "dist"));
     const generator = await startGenerator();
     opened.unshift(generator);
-    const bridge = await startBridge("ours", { modelPort: generator.modelPort, workDir, pluginModule }, [
-      "--expose-gc",
-    ]);
+    const order = { modelPort: generator.modelPort, workDir, pluginModule };
+    const bridge = await startBridge("ours", order, ["--expose-gc", ...FIXED_YOUNG_SPACE]);
     opened.unshift(bridge);
     const { port, door } = bridge;
     const points: { calls: number; rssBytes: number; heapBytes: number }[] = [];
     const hold = async (count: number): Promise<void> => {
       const withinMs = (count / CALLS_PER_SECOND) * 4_000 + 120_000;
-      const order = {
+      const churn = {
         type: "churn",
         port,
         door,
@@ -54,7 +55,7 @@ export async function measureSlope({ calls, lines, source, say }: LeakOptions): 
         concurrency: lines,
         perSecond: CALLS_PER_SECOND,
       } as const;
-      await generator.run(order, withinMs);
+      await generator.run(churn, withinMs);
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
     };
     await hold(Math.round(calls * WARM_SHARE));

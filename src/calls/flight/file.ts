@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { createZstdCompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, createZstdCompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import type { Logger } from "../../hosts/host.ts";
 import type { FlightHeader } from "./header.ts";
 import { blockOf, type Item, ItemWriter, payloadsOf, readItems } from "./items.ts";
@@ -18,6 +18,8 @@ const EXPORTED_AT_MS = 1_000_000_000_000;
 /** No record of a call is longer than this when it is unpacked. */
 const LONGEST = 512 * 1024 * 1024;
 const MOST_PARTS = 1_000;
+/** Zstandard looks back 128 KiB, some minutes of a call. By default it is 2 MiB, which every packing would take. */
+const WINDOW_LOG = 17;
 const openFile = promisify(open);
 const closeFile = promisify(close);
 
@@ -62,11 +64,24 @@ export function exportFlight({ header, items }: Flight): Buffer {
 export const beginningOf = (header: FlightHeader): Buffer =>
   Buffer.concat([MAGIC, blockOf(Buffer.from(JSON.stringify(header)))]);
 
+/** Packs records one after another: each takes memory while it is packed, and many calls may end at once. */
+export class Packer {
+  #last: Promise<void> = Promise.resolve();
+
+  /** Puts a packed file in the place of a file. @throws Error it stays as it is */
+  pack(file: string): Promise<void> {
+    const packing = this.#last.then(() => pack(file));
+    this.#last = packing.catch(() => {}); // told to whoever asked for it
+    return packing;
+  }
+}
+
 /** A record on disk: written on as the call goes on, packed when it is over. What cannot be written is given up. */
 export class FlightFile implements FlightSink {
   readonly #dir: string;
   readonly #callId: string;
   readonly #logger: Logger;
+  readonly #packer: Packer;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #isEnded = false;
@@ -75,10 +90,11 @@ export class FlightFile implements FlightSink {
   /** Resolves when all is written and packed, or given up. Never rejects. */
   readonly done: Promise<void>;
 
-  constructor(dir: string, callId: string, logger: Logger) {
+  constructor({ dir, callId, logger, packer }: { dir: string; callId: string; logger: Logger; packer: Packer }) {
     this.#dir = dir;
     this.#callId = callId;
     this.#logger = logger;
+    this.#packer = packer;
     this.done = this.#run().catch((error: unknown) => {
       this.#giveUp(error);
     });
@@ -110,7 +126,7 @@ export class FlightFile implements FlightSink {
     } finally {
       await closeFile(descriptor);
     }
-    if (!this.#isGivenUp) await pack(file);
+    if (!this.#isGivenUp) await this.#packer.pack(file);
   }
 
   /** Waits for what is to be written. Says whether there is any. */
@@ -158,7 +174,8 @@ async function writeAll(descriptor: number, bytes: Buffer): Promise<void> {
 async function pack(file: string): Promise<void> {
   const packed = `${file}.packing`;
   try {
-    await pipeline(createReadStream(file), createZstdCompress(), createWriteStream(packed, { mode: 0o600 }));
+    const compress = createZstdCompress({ params: { [constants.ZSTD_c_windowLog]: WINDOW_LOG } });
+    await pipeline(createReadStream(file), compress, createWriteStream(packed, { mode: 0o600 }));
     await rename(packed, file);
   } finally {
     await rm(packed, { force: true });

@@ -4,7 +4,7 @@ import type { Logger } from "../../hosts/host.ts";
 import { Conversation } from "../conversation.ts";
 import type { ConversationParts } from "../conversation-parts.ts";
 import { TappedConversation } from "./conversation.ts";
-import { beginningOf, FlightFile, flightFiles } from "./file.ts";
+import { beginningOf, FlightFile, flightFiles, Packer } from "./file.ts";
 import { headerOf } from "./header.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -22,6 +22,7 @@ export interface FlightsParts {
 export class Flights {
   readonly #parts: FlightsParts;
   readonly #open = new Set<FlightFile>();
+  readonly #packer = new Packer();
 
   constructor(parts: FlightsParts) {
     this.#parts = parts;
@@ -31,7 +32,7 @@ export class Flights {
   converse(parts: ConversationParts): Conversation {
     const { enabled, dir, version, logger } = this.#parts;
     if (!enabled) return new Conversation(parts);
-    const file = new FlightFile(dir, parts.journal.call.id, logger);
+    const file = new FlightFile({ dir, callId: parts.journal.call.id, logger, packer: this.#packer });
     this.#open.add(file);
     void file.done.then(() => this.#open.delete(file));
     const recorder = new Recorder({ clock: parts.clock, sink: file, listens: parts.account.turns === "ours" });
