@@ -139,17 +139,21 @@ function unnoticedBlow({ legId, kind, atMs }: Blow, kept: Kept | undefined, town
   return noticed ? [] : [silent(kept.call.id, `Nobody noticed: ${kind} of ${legId}.`)];
 }
 
-/** A session of the engine that broke is noted while its call lives. */
+/** A session of the engine that broke is noted while its call lives; one that was closed before did not break. */
 function unnoticedDrops({ call, journal }: Kept, { model }: Town, weather: Weather): Finding[] {
-  return journal.flatMap(({ event }) => {
+  return journal.flatMap(({ event }, at) => {
     if (event.type !== "engine.opened") return [];
     const openedAtMs = model.sessions.find(({ id }) => id === event.sessionId)?.sent[0]?.atMs;
     if (openedAtMs === undefined || !weather.wasOn("engine-drops", openedAtMs)) return [];
     const droppedAtMs = openedAtMs + DROPPED_AFTER_MS;
     const isOver = (call.endedAtMs ?? Number.POSITIVE_INFINITY) < droppedAtMs + 2_000;
+    const later = journal.slice(at + 1);
+    const wasClosed = later.some(({ event: { type, atMs } }) => type === "engine.closed" && atMs < droppedAtMs);
     const noted = journal.some(
       ({ event: { type, atMs } }) => (type === "engine.closed" || type === "fault.noted") && atMs >= droppedAtMs - 500,
     );
-    return isOver || noted ? [] : [silent(call.id, `The session ${event.sessionId} broke, and nobody noticed.`)];
+    return isOver || wasClosed || noted
+      ? []
+      : [silent(call.id, `The session ${event.sessionId} broke, and nobody noticed.`)];
   });
 }
