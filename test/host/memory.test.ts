@@ -170,14 +170,19 @@ describe("a turn that the agent takes itself", () => {
     expect(words).toEqual([]);
   });
 
-  test("and that is given up half way is not spoken further, and the next one is taken at once", async () => {
+  test.each([
+    ["half way", 2_000],
+    ["before it has really begun", 80],
+  ])("and that is given up %s is not spoken further, and the next one is taken", async (_, afterMs) => {
     const long = "One sheep. Two sheep. Three sheep. Four sheep. Five sheep. Six sheep. Seven sheep.";
     world.model.rule(({ userText }) => (userText.includes("count sheep") ? { text: long, wordMs: 300 } : undefined));
-    const { error, words } = await world.askWithin(2_000, "ask", turn("Please count sheep."));
+    const more = { turnId: `sheep-${afterMs}` };
+    const { error, words } = await world.askWithin(afterMs, "ask", turn("Please count sheep.", more));
     expect(error).toMatchObject({ name: "TimeoutError" });
     expect(words.map(({ text }) => text)).not.toContain("Seven sheep.");
     world.model.rule(({ userText }) => (userText.includes("forget the sheep") ? { text: "Forgotten." } : undefined));
-    const next = await world.ask("ask", turn("Now forget the sheep."));
+    const next = await world.ask("ask", turn("Now forget the sheep.", { turnId: `forgotten-${afterMs}` }));
+    expect(next.error).toBeUndefined();
     expect(next.words.map(({ text }) => text)).toEqual(["Forgotten."]);
   });
 

@@ -17,7 +17,7 @@ export interface AskParts {
   readonly runtime: PluginRuntime;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly activity: Pick<SessionActivity, "over">;
+  readonly activity: Pick<SessionActivity, "idle">;
 }
 
 /** Has the agent take a turn; see `Host.ask`. */
@@ -63,13 +63,13 @@ export function sessionOfTurn(
 // --- Internal helpers ---
 
 /**
- * A turn that is given up is over for its caller before its run has ended, and the host would feed the next one into
- * a run that ends. It has a moment for that.
+ * A turn that is given up is over for its caller before its run has ended, or even begun, and the host would feed the
+ * next one into a run that ends. It has a moment for that.
  */
 async function ended({ activity, clock }: AskParts, sessionKey: string): Promise<void> {
   const enough = new AbortController();
   const timer = clock.after(LONGEST_END_MS, () => enough.abort());
-  await activity.over(sessionKey, enough.signal).catch(() => undefined); // it took too long: the host must cope
+  await activity.idle(sessionKey, enough.signal).catch(() => undefined); // it took too long: the host must cope
   timer.stop();
 }
 

@@ -17,8 +17,6 @@ export interface SessionActivity {
    * @throws HostError nobody watches any more, so that nobody knows
    */
   idle(sessionKey: string, signal: AbortSignal): Promise<void>;
-  /** Resolves when no turn runs in the session, at once when none does. Rejects with the signal's reason. */
-  over(sessionKey: string, signal: AbortSignal): Promise<void>;
   /** Somebody has written to the session: the host is about to begin a turn, and the session is not idle until then. */
   comes(sessionKey: string): void;
   stop(): void;
@@ -64,9 +62,7 @@ export function watchSessions(
     runs.set(runId, { sessionKey: known?.sessionKey ?? (sessionKey as string), lost });
   });
 
-  const works = (sessionKey: string) =>
-    [...runs].some(([id, run]) => run.sessionKey === sessionKey && id !== announced(sessionKey));
-  const busy = (sessionKey: string) => works(sessionKey) || runs.has(announced(sessionKey));
+  const busy = (sessionKey: string) => [...runs.values()].some((run) => run.sessionKey === sessionKey);
   const change = (signal: AbortSignal) =>
     new Promise<void>((resolve, reject) => {
       const done = () => {
@@ -86,9 +82,6 @@ export function watchSessions(
         await sleep(clock, SETTLE_MS, signal);
       } while (busy(sessionKey));
       if (stopped) throw new HostError("The channel has stopped watching its sessions.");
-    },
-    async over(sessionKey, signal) {
-      while (works(sessionKey)) await change(signal);
     },
     comes(sessionKey) {
       if (stopped) return;

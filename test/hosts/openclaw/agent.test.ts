@@ -77,7 +77,7 @@ describe("a turn of the agent's own", () => {
     agentAsker({
       logger: silentLogger,
       clock: systemClock(),
-      activity: { over: async () => {} },
+      activity: { idle: async () => {} },
       runtime: fakeRuntime({
         ...more,
         dispatch: async (params) => ({
@@ -215,7 +215,7 @@ test("after a turn that was given up the next one waits until its run has ended"
   const ask = agentAsker({
     logger: silentLogger,
     clock: systemClock(),
-    activity: { over: () => ended.promise },
+    activity: { idle: () => ended.promise },
     runtime: fakeRuntime({
       dispatch: async (params) => {
         const { ctxPayload, delivery } = params as unknown as Dispatched;

@@ -88,17 +88,6 @@ test("a message that begins no turn holds nothing up for long, and another sessi
   expect(await isIdle(SETTLE_MS)).toBe(true);
 });
 
-test("only turns that run are waited for by whoever wants the next one", async () => {
-  const { activity, phase } = watch();
-  activity.comes(SESSION);
-  expect(await ended(activity.over(SESSION, never))()).toBe(true);
-  phase("start");
-  const isOver = ended(activity.over(SESSION, never));
-  expect(await isOver(1_000)).toBe(false);
-  phase("error");
-  expect(await isOver()).toBe(true);
-});
-
 test("a wait that is given up ends with its reason, and one that nobody serves any more fails", async () => {
   const { activity } = watch();
   const enough = new AbortController();
