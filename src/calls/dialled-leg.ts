@@ -1,5 +1,4 @@
 import { type Call, callerNumber } from "../core/call.ts";
-import type { Store } from "../stores/store.ts";
 import type { Account } from "./account.ts";
 import type { CallParts } from "./desk.ts";
 import type { LiveCall } from "./live-calls.ts";
@@ -13,11 +12,11 @@ const NEIGHBOURS = 20;
  * for certain, or the carrier cannot be asked. Never rejects.
  */
 export async function dialledLeg(
-  store: Pick<Store, "calls">,
+  { store, stopping }: Pick<CallParts, "store" | "stopping">,
   { id: accountId, carrier }: Account,
   call: Call,
-  signal: AbortSignal,
 ): Promise<string | undefined> {
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(ASK_WITHIN_MS)]);
   const { from, to, createdAtMs: atMs } = call;
   try {
     const legId = await carrier.findDialled({ from, to, atMs }, signal);
@@ -30,11 +29,10 @@ export async function dialledLeg(
 }
 
 /** Finds out which leg a live call that was placed has, where that is not known. Never rejects. */
-export async function learnLeg({ store, stopping }: CallParts, live: LiveCall): Promise<void> {
+export async function learnLeg(parts: CallParts, live: LiveCall): Promise<void> {
   const { journal, account } = live;
   if (live.legId !== undefined || live.ending) return;
-  const signal = AbortSignal.any([stopping, AbortSignal.timeout(ASK_WITHIN_MS)]);
-  const legId = await dialledLeg(store, account, journal.call, signal);
+  const legId = await dialledLeg(parts, account, journal.call);
   if (legId === undefined || live.ending) return;
   live.legId ??= legId;
   journal.note({ type: "leg.accepted", legId: live.legId });

@@ -311,7 +311,7 @@ export class Recovery {
   async #find(callId: string): Promise<void> {
     const left = this.#left.get(callId);
     if (left?.call.direction !== "outbound" || left.call.legId !== undefined) return;
-    const legId = await dialledLeg(this.#parts.store, left.account, left.call, this.#soon());
+    const legId = await dialledLeg(this.#parts, left.account, left.call);
     if (legId !== undefined) await this.#parts.calls.oneByOne(callId, () => this.#name(callId, legId));
   }
 

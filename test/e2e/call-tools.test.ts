@@ -69,7 +69,7 @@ describe("end_call", () => {
     });
     expect(call.endReason).toBe("caller_hangup");
     expect(call.words.slice(2)).toEqual([
-      expect.stringMatching(/^agent: It was.* -$/),
+      expect.stringMatching(/^agent: It was nice.* -$/),
       "caller: Wait, when are you open?",
       "agent: Until five.",
     ]);

@@ -168,6 +168,12 @@ export function isNotLive(error: unknown): boolean {
   return error instanceof CarrierRefusedError && (error.carrierCode === "20404" || error.carrierCode === "21220");
 }
 
+/** A truth that was refused is not had: a refusal becomes "cannot be had", anything else stays what it is. */
+export function asUnknown(error: unknown, what: string): unknown {
+  if (!(error instanceof CarrierRefusedError)) return error;
+  return new CarrierUnreachableError(`${what} ${error.message}`, { cause: error });
+}
+
 // --- Internal helpers ---
 
 /** Codes of answers whose body has none, by HTTP status. */

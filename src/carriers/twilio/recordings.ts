@@ -1,8 +1,7 @@
 import type { RecordingListInstance } from "twilio/lib/rest/api/v2010/account/call/recording.js";
-import { CarrierRefusedError, CarrierUnreachableError } from "../../core/errors.ts";
 import type { Carrier, CarrierRecording, RecordingRef } from "../carrier.ts";
 import { ANSWER_WITHIN_MS, ask, authorization } from "./api.ts";
-import { isNotLive, toVoiceError } from "./errors.ts";
+import { asUnknown, isNotLive, toVoiceError } from "./errors.ts";
 import type { TwilioOptions } from "./index.ts";
 import { requireToken } from "./signature.ts";
 import type { WebhookUrls } from "./urls.ts";
@@ -84,7 +83,7 @@ export function createRecordings(options: TwilioOptions, urls: WebhookUrls): Rec
         return found.map(({ sid, status, duration }) => describeRecording(sid, status, duration));
       } catch (error) {
         if (isNotLive(error)) return [];
-        throw asUnknown(error);
+        throw asUnknown(error, "The recording's state cannot be had.");
       }
     },
 
@@ -94,7 +93,7 @@ export function createRecordings(options: TwilioOptions, urls: WebhookUrls): Rec
         return describeRecording(id, found.status, found.duration);
       } catch (error) {
         if (isNotLive(error)) return { id, state: "gone", carrierStatus: "not found" };
-        throw asUnknown(error);
+        throw asUnknown(error, "The recording's state cannot be had.");
       }
     },
 
@@ -122,12 +121,6 @@ export function describeRecording(id: string, status: string, seconds: string | 
 /** What is over or gone needs no end. */
 function unlessOver(error: unknown): void {
   if (!isNotLive(error)) throw error;
-}
-
-/** A truth that was refused is not had. */
-function asUnknown(error: unknown): unknown {
-  if (!(error instanceof CarrierRefusedError)) return error;
-  return new CarrierUnreachableError(`The recording's state cannot be had. ${error.message}`, { cause: error });
 }
 
 async function openSound(options: TwilioOptions, id: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {

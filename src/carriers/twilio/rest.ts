@@ -1,7 +1,7 @@
-import { CarrierRefusedError, CarrierUnreachableError, NotAllowedError } from "../../core/errors.ts";
+import { CarrierRefusedError, NotAllowedError } from "../../core/errors.ts";
 import type { Carrier, LegState } from "../carrier.ts";
 import { ask } from "./api.ts";
-import { isNotLive } from "./errors.ts";
+import { asUnknown, isNotLive } from "./errors.ts";
 import type { TwilioOptions } from "./index.ts";
 import { loadCallsApi } from "./sdk.ts";
 import { endReason, stateOf } from "./status.ts";
@@ -82,8 +82,7 @@ export function createRestApi(options: TwilioOptions, urls: WebhookUrls, answers
         return legState(call.status, call.direction);
       } catch (error) {
         if (isNotLive(error)) return { state: "unknown", carrierStatus: "not found" };
-        if (!(error instanceof CarrierRefusedError)) throw error;
-        throw new CarrierUnreachableError(`The call's state cannot be had. ${error.message}`, { cause: error });
+        throw asUnknown(error, "The call's state cannot be had.");
       }
     },
 
@@ -91,8 +90,7 @@ export function createRestApi(options: TwilioOptions, urls: WebhookUrls, answers
       const page = await ask(options, "list the calls", signal, ({ calls }) =>
         calls.page({ from, to, pageSize: LOOKED_THROUGH }),
       ).catch((error: unknown) => {
-        if (!(error instanceof CarrierRefusedError)) throw error;
-        throw new CarrierUnreachableError(`The calls cannot be listed. ${error.message}`, { cause: error });
+        throw asUnknown(error, "The calls cannot be listed.");
       });
       const { before, after } = CREATED_WITHIN_MS;
       const found = page.instances.filter(({ direction, dateCreated }) => {
