@@ -1,12 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Sound that is judged: two side by side leave each a core. */
-const sounds = ["test/e2e/{consult,demo,load,never-silent,quality,silence,sound,wire}.test.ts"];
-
-/** Waits that are counted. */
-const alone = ["test/e2e/never-silent-waits.test.ts"];
-
 /** What works in processes of its own, gateways and such that are killed, and waits for them: two side by side. */
 const processes = ["test/host/**/*.test.ts", "test/durability/**/*.test.ts"];
 
@@ -19,7 +13,7 @@ class InTurn extends BaseSequencer {
   }
 }
 
-/** Whole calls, and whatever else waits more than it works: three files side by side do not slow each other. */
+/** Whole calls, by a clock that stands still with the process, and whatever else waits more than it works. */
 const calls = ["test/e2e/**/*.test.ts", "test/package/**/*.test.ts", "examples/**/*.test.ts"];
 
 export default defineConfig({
@@ -48,16 +42,15 @@ export default defineConfig({
         test: {
           name: "calls",
           include: calls,
-          exclude: ["**/node_modules/**", ...sounds, ...alone],
+          exclude: ["**/node_modules/**"],
           maxWorkers: 3,
+          testTimeout: 60_000,
           sequence: { groupOrder: 1 },
         },
       },
-      { extends: true, test: { name: "sounds", include: sounds, maxWorkers: 2, sequence: { groupOrder: 2 } } },
-      { extends: true, test: { name: "alone", include: alone, maxWorkers: 1, sequence: { groupOrder: 3 } } },
       {
         extends: true,
-        test: { name: "processes", include: processes, maxWorkers: 2, sequence: { groupOrder: 4 } },
+        test: { name: "processes", include: processes, maxWorkers: 2, sequence: { groupOrder: 2 } },
       },
     ],
     testTimeout: 30_000,

@@ -8,6 +8,7 @@ import {
   scriptEars,
   startPhoneNetwork,
   startSpeechModel,
+  steadyClock,
   taughtVoice,
 } from "openclaw-voice-channel/testing";
 import { expect, test } from "vitest";
@@ -41,7 +42,8 @@ class QuickOwner implements OwnerChat {
 }
 
 test("a tool answers, then the owner does; afterwards they have a card, and the daily file a note", async () => {
-  const [ears, flite] = [scriptEars(), fliteVoice()];
+  const clock = steadyClock({ speed: 5 });
+  const [ears, flite] = [scriptEars(), fliteVoice({ clock })];
   const voice = taughtVoice(flite, ears);
   const question = { question: "Are we open on Sunday?", options: ["Yes", "No"] };
   const mind = ruleMind([
@@ -52,8 +54,8 @@ test("a tool answers, then the owner does; afterwards they have a card, and the 
   ]);
   const routes: Record<string, string> = {};
   const [phones, model] = await Promise.all([
-    startPhoneNetwork({ voice, routes }),
-    startSpeechModel({ voice, ears, mind }),
+    startPhoneNetwork({ voice, routes, clock }),
+    startSpeechModel({ voice, ears, mind, clock }),
   ]);
   const folder = await mkdtemp(join(tmpdir(), "owner-chat-"));
   await mkdir(join(folder, "memory"));
@@ -67,7 +69,7 @@ test("a tool answers, then the owner does; afterwards they have a card, and the 
   const settings = { publicUrl: "https://voice.example.com", listen: { port: 0 }, store: "memory" } as const;
   const owner = new QuickOwner();
   const config = { ...settings, accounts: { shop: account } } as never;
-  const plugin = await answerForTheOwner(config, owner, folder, join(folder, "state"));
+  const plugin = await answerForTheOwner(config, owner, folder, { stateDir: join(folder, "state"), clock });
   try {
     const { listening } = await plugin.status();
     routes[settings.publicUrl] = `http://127.0.0.1:${listening?.port}`;
@@ -95,6 +97,7 @@ test("a tool answers, then the owner does; afterwards they have a card, and the 
     expect(await readFile(join(folder, "memory", String(day)), "utf8")).toContain("Are you open on Sunday?");
   } finally {
     for (const each of [plugin, phones, model]) await each.stop();
+    clock.stop();
     await flite.close();
     await rm(folder, { recursive: true });
   }

@@ -1,6 +1,7 @@
 import {
   type AnswerVerdict,
   type ChannelAnswer,
+  type Clock,
   type MessageButton,
   standaloneHost,
   VoiceChannelPlugin,
@@ -21,7 +22,12 @@ export interface OwnerChat {
  * name the owner as `owner: { channel: "chat", to: … }`. The owner gets a card after each call, is asked while one runs,
  * and is sent the codes that verify them.
  */
-export async function answerForTheOwner(config: VoiceConfig, chat: OwnerChat, folder: string, stateDir: string) {
+export async function answerForTheOwner(
+  config: VoiceConfig,
+  chat: OwnerChat,
+  folder: string,
+  options: { stateDir: string; clock?: Clock },
+) {
   const host = standaloneHost({
     workspaceDir: folder,
     send: async ({ to }, { text, buttons = [] }) => ({ messageId: await chat.send(to, text, buttons) }),
@@ -32,7 +38,7 @@ export async function answerForTheOwner(config: VoiceConfig, chat: OwnerChat, fo
         return verdict; // not `taken`: it was meant for somebody else
       }),
   });
-  const voice = new VoiceChannelPlugin({ config, host, stateDir, tools: [orderStatus] });
+  const voice = new VoiceChannelPlugin({ config, host, ...options, tools: [orderStatus] });
   await voice.start();
   return voice;
 }

@@ -27,5 +27,6 @@ export {
   type Turn,
   type VadSource,
 } from "./speech-model/index.ts";
+export { type SteadyClock, type SteadyClockOptions, steadyClock } from "./steady-clock.ts";
 export { storeConformance } from "./store-conformance.ts";
 export { type FliteVoice, fliteVoice } from "./voice.ts";

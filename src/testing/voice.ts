@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { decodeWav } from "../audio/wav.ts";
 import { resample } from "./resample.ts";
+import type { SteadyClock } from "./steady-clock.ts";
 
 /** The voices that flite brings; `rms` is the one that simple recognisers understand best. */
 export type Speaker = "rms" | "slt" | "awb" | "kal";
@@ -29,9 +30,10 @@ const TELEPHONE_HZ = 8_000;
  * English speech by flite in WebAssembly, with no key and no network. It speaks in a thread of its own: the caller's
  * event loop carries audio frames every 20 ms and must not wait. The thread starts with the first word, does not keep
  * the process alive, and what was spoken once is remembered.
+ * @param options.clock stands still while the voice works, so that a call waits for no thread
  * @throws Error from `speak`, when the optional package is not installed; the sentence names it
  */
-export function fliteVoice(): FliteVoice {
+export function fliteVoice(options: { readonly clock?: SteadyClock } = {}): FliteVoice {
   const spoken = new Map<string, Promise<Int16Array>>();
   let synthesizer: Promise<Synthesizer> | undefined;
 
@@ -48,7 +50,8 @@ export function fliteVoice(): FliteVoice {
         spoken.set(key, clip);
         clip.catch(() => spoken.delete(key));
       }
-      return clip.then((samples) => samples.slice());
+      const copy = clip.then((samples) => samples.slice());
+      return options.clock?.during(copy) ?? copy;
     },
     async close() {
       const open = synthesizer;

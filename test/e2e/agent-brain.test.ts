@@ -21,7 +21,7 @@ const mind: Mind = (turn) =>
 type Ask = (turn: TurnRequest, onWords: (words: string) => void, signal: AbortSignal) => void | Promise<void>;
 
 /** An account whose agent takes the turns, and each turn that reached it. */
-async function open(ask: Ask, speed = 4) {
+async function open(ask: Ask, speed = 6) {
   const turns: TurnRequest[] = [];
   const ours = await world({
     mind,
@@ -158,12 +158,12 @@ test("an agent that fails: the caller hears an excuse, and nothing of the error 
 });
 
 test("an agent that thinks for 4 s: the waiting is bridged, and its answer is heard", async () => {
-  const SPEED = 4;
+  const SPEED = 6;
   const { ours } = await open(async (_, onWords, signal) => {
     await sleep(ours.clock, 4_000, signal);
     onWords("It is sunny.");
   }, SPEED);
-  const result = await waitOnTheLine(ours, SPEED);
+  const result = await waitOnTheLine(ours);
   expectNeverSilent(result);
   expect(result.call.words.at(-1)).toBe("agent: It is sunny.");
   const askedMs = result.report.spoken[0]?.endMs ?? Number.NaN;

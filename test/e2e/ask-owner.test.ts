@@ -65,7 +65,7 @@ function ownersChat() {
   };
 }
 
-async function open(speed = 4) {
+async function open(speed = 6) {
   const chat = ownersChat();
   const ours = await world({
     mind,

@@ -39,30 +39,28 @@ function turn({ journal }: EndedCall, text: string): TranscriptEntry {
 }
 
 /** The first sound after the question came as promised, and none of the waiting was silent for longer than promised. */
-function expectBridged({ report, call, multipliedMs }: WaitingCall): void {
+function expectBridged({ report, call }: WaitingCall): void {
   const askedMs = report.spoken[0]?.endMs ?? Number.NaN;
   const first = report.heardSegments.find(({ endMs }) => endMs > askedMs);
-  expect((first?.startMs ?? Number.NaN) - askedMs).toBeLessThanOrEqual(CUE_MS + FRAMES_MS + multipliedMs);
-  expect(longestSilenceMs(report.wav, toolRuns(call.journal))).toBeLessThanOrEqual(
-    SILENCE_MS + FRAMES_MS + multipliedMs,
-  );
-  expect(call.longestSilenceMs).toBeLessThanOrEqual(SILENCE_MS + multipliedMs);
+  expect((first?.startMs ?? Number.NaN) - askedMs).toBeLessThanOrEqual(CUE_MS + FRAMES_MS);
+  expect(longestSilenceMs(report.wav, toolRuns(call.journal))).toBeLessThanOrEqual(SILENCE_MS + FRAMES_MS);
+  expect(call.longestSilenceMs).toBeLessThanOrEqual(SILENCE_MS);
   expect(call.words.filter((line) => line.endsWith(" -"))).toEqual([]);
 }
 
 /** It was said so long after the question, and there is sound of it on the tape. */
-function expectSaid({ report, call, stoodStillMs }: WaitingCall, text: string, afterMs: number): void {
+function expectSaid({ report, call }: WaitingCall, text: string, afterMs: number): void {
   const { startMs, heardMs } = turn(call, text);
   const askedMs = report.spoken[0]?.endMs ?? Number.NaN;
   expect(startMs - askedMs).toBeGreaterThanOrEqual(afterMs);
-  expect(startMs - askedMs).toBeLessThanOrEqual(afterMs + SPOKEN_WITHIN_MS + stoodStillMs);
+  expect(startMs - askedMs).toBeLessThanOrEqual(afterMs + SPOKEN_WITHIN_MS);
   const middleMs = startMs + heardMs / 2;
   const sounds = report.heardSegments.some((heard) => heard.startMs < middleMs && heard.endMs > middleMs);
   expect(sounds, `"${text}" at ${startMs} ms is on the tape`).toBe(true);
 }
 
-test("cases 31 and 32: an agent that takes 0.1 s, 5 s, 30 s and for ever", { timeout: 60_000 }, async () => {
-  const SPEED = 3;
+test("cases 31 and 32: an agent that takes 0.1 s, 5 s, 30 s and for ever", async () => {
+  const SPEED = 5;
   const SECONDS = { Berlin: 0.1, Paris: 5, Rome: 30, Oslo: 30, London: Number.POSITIVE_INFINITY };
   const numbers = Object.keys(SECONDS).map((_, index) => `+1555000310${index}`);
   const texts: { address: ChannelAddress; message: OutgoingMessage }[] = [];
@@ -87,7 +85,7 @@ test("cases 31 and 32: an agent that takes 0.1 s, 5 s, 30 s and for ever", { tim
     },
   });
   const ask = (city: keyof typeof SECONDS, asked?: (line: Line) => Promise<void>) =>
-    waitOnTheLine(ours, SPEED, {
+    waitOnTheLine(ours, {
       from: numbers[Object.keys(SECONDS).indexOf(city)] ?? ANN,
       question: `What about ${city}?`,
       ...(asked && { asked }),

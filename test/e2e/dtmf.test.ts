@@ -51,7 +51,7 @@ async function post(ours: World, path: string, body: object) {
 }
 
 test("case 36: keys are sound on the same stream, which goes on, as the call does", async () => {
-  const ours = await world({ mind: ruleMind([{ when: /sales/i, say: "I want to buy." }]), speed: 2 });
+  const ours = await world({ mind: ruleMind([{ when: /sales/i, say: "I want to buy." }]), speed: 6 });
   let sentAtMs = 0;
   const { report, call } = await ring(ours, async (line) => {
     await line.hearReply();
@@ -81,7 +81,7 @@ test("case 36: keys are sound on the same stream, which goes on, as the call doe
 });
 
 test("keys that are sent while the agent speaks follow its words and cut nothing", async () => {
-  const ours = await world({ mind: listening, speed: 2 });
+  const ours = await world({ mind: listening, speed: 6 });
   const { report, call } = await ring(ours, async (line) => {
     await line.hearReply();
     const callId = await liveCall(ours);
@@ -101,7 +101,7 @@ test("keys that are sent while the agent speaks follow its words and cut nothing
 test.each(["ours", "server"])(
   "keys reach a machine while it speaks its menu, the first and the last: turns %s",
   async (turns) => {
-    const ours = await world({ mind: ruleMind([]), speed: 2, account: { turns } });
+    const ours = await world({ mind: ruleMind([]), speed: 6, account: { turns } });
     const { report } = await ring(ours, async (line) => {
       await line.hearReply();
       const menu = line.say(
@@ -117,7 +117,7 @@ test.each(["ours", "server"])(
 );
 
 test("keys behind words are pressed although the words are interrupted", async () => {
-  const ours = await world({ mind: listening, speed: 2 });
+  const ours = await world({ mind: listening, speed: 6 });
   const { report, call } = await ring(ours, async (line) => {
     await line.hearReply();
     const callId = await liveCall(ours);

@@ -18,14 +18,10 @@ test("the embedding example answers the phone with an agent of one's own", async
     { when: /capital/i, say: "One moment.", call: "ask_openclaw", args: { request: "capital of France" } },
     { when: "tool:ask_openclaw", say: (turn) => turn.toolResult?.output ?? "" },
   ]);
-  world = await startWorld({ mind, speed: 1, settings: { accounts: {} } });
+  world = await startWorld({ mind, settings: { accounts: {} } });
   const printed = vi.spyOn(console, "log").mockImplementation(() => {});
   const config = { publicUrl: PUBLIC_URL, listen: { port: 0 }, store: "memory", accounts: { default: world.account } };
-  const voice = await answerThePhone(
-    config as unknown as VoiceConfig,
-    async (question) => `Asked: ${question}`,
-    world.stateDir,
-  );
+  const voice = await answerThePhone(config as unknown as VoiceConfig, async (question) => `Asked: ${question}`, world);
   try {
     world.routes[PUBLIC_URL] = `http://127.0.0.1:${(await voice.status()).listening?.port}`;
     const script: PersonScript = async (line) => {

@@ -13,7 +13,7 @@ import {
 import { GREETING, types, type World, worlds } from "./world.ts";
 
 const start = worlds();
-const SPEED = 5;
+const SPEED = 6;
 const ANSWER = "It rains in Berlin, and it will go on raining until the evening.";
 const RULES: Rule[] = [{ when: /weather/i, say: ANSWER }];
 const mind = ruleMind(RULES);
@@ -50,7 +50,7 @@ describe("a slow model", () => {
   ])("%s: the waiting is bridged, and its answer is heard", async (_, faults) => {
     const ours = await world();
     Object.assign(ours.model.faults, faults);
-    expectAnswered(await waitOnTheLine(ours, SPEED));
+    expectAnswered(await waitOnTheLine(ours));
   });
 });
 
@@ -67,14 +67,14 @@ describe("a model that says no more", () => {
       await session.untilSent(({ type }) => type === "session.updated");
       Object.assign(ours.model.faults, faults);
     });
-    const result = await waitOnTheLine(ours, SPEED);
+    const result = await waitOnTheLine(ours);
     await opened;
     expectToldGoodbye(result);
   });
 
   test.each(MUTE)("in a later turn, %s: the caller is told", async (_, faults) => {
     const ours = await world();
-    expectToldGoodbye(await waitOnTheLine(ours, SPEED, fromTheTurnOn(ours, faults)));
+    expectToldGoodbye(await waitOnTheLine(ours, fromTheTurnOn(ours, faults)));
   });
 });
 
@@ -91,7 +91,7 @@ describe("a model that is lost", () => {
   test("in the middle of an answer: a new session says the rest", async () => {
     const ours = await start({ speed: SPEED, mind: ruleMind([...RULES, { when: "otherwise", say: REST }]) });
     ours.model.faults.openAfterMs = 2_500;
-    const result = await waitOnTheLine(ours, SPEED, cut(ours));
+    const result = await waitOnTheLine(ours, cut(ours));
     expectNeverSilent(result);
     expect(ours.model.sessions).toHaveLength(2);
     const [, , begun = "", rest, ...more] = conversation(result);
@@ -103,7 +103,7 @@ describe("a model that is lost", () => {
   test("for good: the caller is told", async () => {
     const ours = await world();
     const { asked } = cut(ours);
-    const result = await waitOnTheLine(ours, SPEED, {
+    const result = await waitOnTheLine(ours, {
       asked: async (line) => {
         ours.model.faults.refuseUpgrade = { status: 503 };
         await asked(line);
@@ -117,7 +117,7 @@ describe("a model that refuses", () => {
   test("one answer, for its rate limit: it is asked again", async () => {
     const ours = await world();
     let refused: Promise<unknown> | undefined;
-    const result = await waitOnTheLine(ours, SPEED, {
+    const result = await waitOnTheLine(ours, {
       greeted: () => {
         ours.model.faults.failResponses = { code: "rate_limit_exceeded" };
         const session = ours.model.sessions[0];
@@ -135,12 +135,12 @@ describe("a model that refuses", () => {
 
   test.each(["rate_limit_exceeded", "insufficient_quota"])("every answer, for %s: the caller is told", async (code) => {
     const ours = await world();
-    expectToldGoodbye(await waitOnTheLine(ours, SPEED, fromTheTurnOn(ours, { failResponses: { code } })));
+    expectToldGoodbye(await waitOnTheLine(ours, fromTheTurnOn(ours, { failResponses: { code } })));
   });
 
   test("to write down what was said: it is answered all the same", async () => {
     const ours = await world();
-    const result = await waitOnTheLine(ours, SPEED, fromTheTurnOn(ours, { failTranscriptions: true }));
+    const result = await waitOnTheLine(ours, fromTheTurnOn(ours, { failTranscriptions: true }));
     expectNeverSilent(result);
     expect(conversation(result)).toEqual([CONVERSATION[0], CONVERSATION[2]]);
     expect(types(result.call)).toContain("fault.noted");

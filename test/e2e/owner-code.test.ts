@@ -36,7 +36,7 @@ async function open() {
   const ours = await world({
     mind,
     tools: [door],
-    speed: 4,
+    speed: 8,
     model: { gullible: true },
     account: { dmPolicy: "open", owner: OWNER, afterCall: { card: false } },
     host: {

@@ -64,7 +64,7 @@ async function recordingOf(plugin: World["plugin"], callId: string, states = ["s
 
 test("case 40: both sides of an announced call are recorded as they were heard, the announcement first, and it is encrypted", async () => {
   const recording = { mode: "announce", announcement: ANNOUNCEMENT, encryptionKey: KEY };
-  const ours = await world({ mind, speed: 2, account: { recording } });
+  const ours = await world({ mind, speed: 5, account: { recording } });
   const { report, call } = await ring(ours, async (line) => {
     await line.hearReply({ quietMs: 2_000 });
     await line.say("What is the weather?");
@@ -153,7 +153,7 @@ test("a call that goes on in the next process has one sound, with silence where 
 
 test("what is said while the recording is paused is not in it", async () => {
   const recording = { mode: "announce", announcement: ANNOUNCEMENT };
-  const ours = await world({ mind, speed: 2, account: { recording } });
+  const ours = await world({ mind, speed: 5, account: { recording } });
   let pausedMs: readonly number[] = [];
   const { report, call } = await ring(ours, async (line) => {
     await line.hearReply({ quietMs: 2_000 });

@@ -8,7 +8,7 @@ const world = worlds();
 
 test("the longest silence that a call stores is the one in its recording", async () => {
   const ours = await world({
-    speed: 1,
+    speed: 2,
     mind: ruleMind([
       { when: /weather/i, say: "Let me look.", call: "ask_openclaw", args: { request: "weather" } },
       { when: "tool:ask_openclaw", say: (turn) => turn.toolResult?.output ?? "" },

@@ -3,7 +3,6 @@ import { encodeMulaw, FRAME_BYTES, FRAME_MS, MULAW_SILENCE, mulawMs } from "../.
 import type { CallReport, PersonScript, StreamLogEntry } from "../../src/testing/phone-network/index.ts";
 import { ruleMind } from "../../src/testing/speech-model/index.ts";
 import { newSid, openStream, post, startStream, tokenOf } from "./carrier-post.ts";
-import { heldUp, VOID_AFTER_MS } from "./held-up.ts";
 import { judged } from "./sound.ts";
 import { ANN, GREETING, OUR_NUMBER, type World, worlds } from "./world.ts";
 
@@ -11,8 +10,7 @@ const world = worlds();
 
 const LONG = "We have apples, pears, plums, cherries, grapes, lemons, melons, oranges, bananas and a great many more.";
 const SHORT = "We have apples, pears, plums, cherries and grapes.";
-/** Twenty telephones and a model in one process: half of real time gives them time enough. */
-const SLOW = 0.5;
+const SPEED = 1;
 const QUESTION = "What fruit do you have?";
 /** The most that may lie at the carrier, milliseconds. */
 const LEAD_MS = 350;
@@ -58,18 +56,16 @@ describe("what leaves the media socket", () => {
   test("case 12: whole frames only, whatever the model's pieces, at the pace at which they play", async () => {
     const ours = await world({
       mind: ruleMind([]),
-      speed: 1,
+      speed: 4,
       account: { persona: { name: "Nia", greeting: LONG } },
       model: { deltaMs: 133, firstDeltaMs: 37, burst: 20 },
     });
     const script: PersonScript = (line) => line.hearReply({ quietMs: 400 });
-    const held = heldUp();
     const { streamEvents } = await ours.phones.ring({ from: ANN, to: OUR_NUMBER, script }).ended;
-    const heldUpMs = held.stop().longestMs;
     const pieces = streamEvents.log.flatMap(({ event, detail }) => (event === "media" ? [Number(detail)] : []));
     expect(mulawMs(pieces.reduce((sum, bytes) => sum + bytes, 0))).toBeGreaterThan(6_000);
     for (const bytes of pieces) expect(bytes % FRAME_BYTES).toBe(0);
-    expect(Math.max(...leads(streamEvents.log))).toBeLessThanOrEqual(LEAD_MS + FRAME_MS + heldUpMs);
+    expect(Math.max(...leads(streamEvents.log))).toBeLessThanOrEqual(LEAD_MS + FRAME_MS);
   });
 });
 
@@ -90,12 +86,10 @@ const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 test("case 43: 20 calls at once: none is heard with a gap, and none lags behind another or more and more", async () => {
   const ours = await world({
     mind: ruleMind([{ when: /fruit/i, say: SHORT }]),
-    speed: SLOW,
+    speed: SPEED,
     account: { limits: { maxConcurrentCalls: 20 } },
   });
   const [greeting, answer] = await Promise.all([produced(ours, GREETING), produced(ours, SHORT)]);
-  await ours.voice.speak(QUESTION);
-  const held = heldUp();
   const calls: Promise<CallReport>[] = [];
   for (let count = 0; count < 20; count++) {
     const call = ours.phones.ring({
@@ -111,22 +105,19 @@ test("case 43: 20 calls at once: none is heard with a gap, and none lags behind 
     await call.streaming(); // the next joins while this one talks
   }
   const reports = await Promise.all(calls);
-  const heldUpMs = held.stop().longestMs * SLOW;
   const sounds = [
     { name: "greeting", audio: greeting },
     { name: "answer", audio: answer },
   ];
   for (const report of reports) {
-    const { flaws } = judged(report.wav, sounds);
-    const counts = flaws.filter(({ kind }) => heldUpMs < VOID_AFTER_MS || (kind !== "gap" && kind !== "click"));
-    expect(counts).toEqual([]);
+    expect(judged(report.wav, sounds).flaws).toEqual([]);
     const lead = leads(report.streamEvents.log);
-    expect(Math.max(...lead)).toBeLessThanOrEqual(LEAD_MS + FRAME_MS + heldUpMs);
+    expect(Math.max(...lead)).toBeLessThanOrEqual(LEAD_MS + FRAME_MS);
     expect(middle(lead.slice(-20))).toBeLessThanOrEqual(LEAD_MS + FRAME_MS);
   }
   const waited = reports.map((report) => firstAt(report, "media") - firstAt(report, "open"));
   expect(middle(waited.slice(-7))).toBeLessThanOrEqual(middle(waited.slice(0, 7)) + 100);
-}, 60_000);
+});
 
 test("case 5: what a carrier reports and nobody knows is logged and written down, and ends no call", async () => {
   const warnings: [message: string, fields: Readonly<Record<string, unknown>> | undefined][] = [];

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, vi } from "vitest";
 import type { CallSummary } from "../../src/core/call.ts";
-import { type Clock, systemClock } from "../../src/core/clock.ts";
+import type { Clock } from "../../src/core/clock.ts";
 import type { JournalEntry } from "../../src/core/events.ts";
 import { type StandaloneHostOptions, standaloneHost } from "../../src/hosts/standalone.ts";
 import { silentLogger } from "../../src/logger.ts";
@@ -22,6 +22,7 @@ import {
   type SpeechModelOptions,
   startSpeechModel,
 } from "../../src/testing/speech-model/index.ts";
+import { steadyClock } from "../../src/testing/steady-clock.ts";
 import { fliteVoice, type Voice } from "../../src/testing/voice.ts";
 import { watchTimers } from "../watched-timers.ts";
 
@@ -81,7 +82,7 @@ export interface EndedCall extends CallSummary {
 
 const ears = scriptEars();
 const flite = fliteVoice();
-const voice = taughtVoice(flite, ears);
+const taught = taughtVoice(flite, ears);
 
 /** Starts worlds that end with their test; what is left of one then fails that test. */
 export function worlds(): (options: WorldOptions) => Promise<World> {
@@ -99,12 +100,12 @@ export function worlds(): (options: WorldOptions) => Promise<World> {
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const baseline = sockets();
-  const clock = systemClock({ speed: options.speed ?? 4 });
+  const clock = steadyClock({ speed: options.speed ?? 6 });
   const watched = watchTimers(clock);
+  // Who speaks needs the machine's time for it, and no time of the call's.
+  const voice: Voice = { speak: (text, by) => clock.during(taught.speak(text, by)) };
   const stateDir = await mkdtemp(join(tmpdir(), "voice-world-"));
   const folders = [stateDir];
-  // The voice's thread starts once; what a call would wait for otherwise is no part of the call.
-  await Promise.all([voice.speak(GREETING, { speaker: "slt" }), voice.speak("Hello?")]);
   const model = await startSpeechModel({ clock, voice, ears, mind: options.mind, apiKey: "sk-test", ...options.model });
   const routes: Record<string, string> = {};
   const phones = await startPhoneNetwork({ clock, voice, routes, ...options.phones });
@@ -178,8 +179,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       await Promise.all([phones.stop(), model.stop()]);
       await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
       expect({ unfinished, liveCalls }).toEqual({ unfinished: [], liveCalls: 0 });
-      await vi.waitFor(() => expect(watched.running()).toEqual([]), { timeout: 1_000 });
-      await vi.waitFor(() => expect(sockets()).toEqual(baseline), { timeout: 3_000 });
+      await vi.waitFor(() => expect(watched.running()).toEqual([]), { timeout: 5_000 });
+      clock.stop();
+      await vi.waitFor(() => expect(sockets()).toEqual(baseline), { timeout: 5_000 });
     },
   };
 }

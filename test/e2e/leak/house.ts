@@ -48,7 +48,7 @@ export async function openHouse(known: readonly string[]): Promise<House> {
   let workspaceDir = "";
   const world = await startWorld({
     mind,
-    speed: 5,
+    speed: 8,
     model: { gullible: true },
     account: {
       dmPolicy: "open",
