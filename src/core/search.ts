@@ -14,7 +14,8 @@ const AROUND = 70;
  */
 export function wordsOf(text: string): string[] {
   const plain = text.normalize("NFKD").replace(ACCENTS, "").normalize("NFKC");
-  return plain.toUpperCase().toLowerCase().match(WORDS) ?? []; // through capitals, so that ß is ss
+  // Through capitals, so that ß is ss; and before that from capitals, as ẞ stays itself there.
+  return plain.toLowerCase().toUpperCase().toLowerCase().match(WORDS) ?? [];
 }
 
 /** Whether all of `wanted` stand somewhere in a text. Both as `wordsOf` gives them. */

@@ -27,6 +27,15 @@ test("words are found again in what was made of them, however it is put", () => 
   );
 });
 
+test("every character is found by its own words, also the ẞ, which capitals leave as it is", () => {
+  const lost: string[] = [];
+  for (let code = 0; code <= 0x10ffff; code++) {
+    const words = wordsOf(String.fromCodePoint(code)).join(" ");
+    if (wordsOf(words).join(" ") !== words) lost.push(code.toString(16));
+  }
+  expect(lost).toEqual([]);
+});
+
 test("a snippet is one bounded line with the word in it", () => {
   fc.assert(
     fc.property(

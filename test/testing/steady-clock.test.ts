@@ -41,7 +41,7 @@ describe("time", () => {
   test("stands still while the process does", () => {
     const ours = started(8);
     ours.pass(5_000);
-    expect(ours.passed()).toBeLessThanOrEqual(8 * 2);
+    expect(ours.passed()).toBeLessThanOrEqual(8 * 4);
   });
 
   test("never goes back, nor faster than the machine's", () => {
@@ -105,14 +105,14 @@ describe("timers", () => {
   test("of a standstill are not made up for: each fires when its time has come", () => {
     const { clock, pass, passed } = started();
     const fired: [name: string, atMs: number][] = [];
-    clock.every(3, () => fired.push(["tick", passed()]));
-    clock.after(5, () => fired.push(["once", passed()]));
+    clock.every(5, () => fired.push(["tick", passed()]));
+    clock.after(7, () => fired.push(["once", passed()]));
     pass(1_000);
-    for (let beats = 0; beats < 5; beats++) pass(1);
+    for (let beats = 0; beats < 6; beats++) pass(1);
     expect(fired).toEqual([
-      ["tick", 3],
-      ["once", 5],
-      ["tick", 6],
+      ["tick", 5],
+      ["once", 7],
+      ["tick", 10],
     ]);
   });
 
