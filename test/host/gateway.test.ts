@@ -22,8 +22,6 @@ const SECRET_OF_THE_OWNER = "The key is under the third flower pot.";
 const DINNER = "Hello Bob, this is Nia. Dinner is at eight.";
 
 let world: HostWorld;
-/** What the host's commands showed while both accounts ran. */
-let shown: ReturnType<typeof askCommands>;
 let pings = 0;
 
 beforeAll(async () => {
@@ -51,14 +49,9 @@ beforeAll(async () => {
     }
   });
   await writeFile(join(world.home.workspaceDir, "MEMORY.md"), `# Private\n\n${SECRET_OF_THE_OWNER}\n`);
-  shown = askCommands();
-  shown.catch(() => undefined); // the tests that look at it say so
 }, 300_000);
 
-afterAll(async () => {
-  await shown?.catch(() => undefined);
-  await world?.stop();
-}, 120_000);
+afterAll(() => world?.stop(), 120_000);
 
 describe("a call", () => {
   test("is had by voice, asks the agent, and is known in the person's chat", { timeout: 90_000 }, async () => {
@@ -166,14 +159,22 @@ describe("a call", () => {
 tellAnnsStory(() => world);
 
 describe("the installed package", () => {
-  test("passes the host's doctor, and the skill is listed", { timeout: 120_000 }, async () => {
-    const { doctor, skills } = await shown;
+  /** What the host's commands show while both accounts run. */
+  let shown: Awaited<ReturnType<typeof askCommands>>;
+
+  // While nobody rings: each takes a whole core for seconds, and whoever rings is to be answered within one.
+  beforeAll(async () => {
+    shown = await askCommands();
+  }, 120_000);
+
+  test("passes the host's doctor, and the skill is listed", () => {
+    const { doctor, skills } = shown;
     expect(doctor).toMatchObject({ code: 0, stdout: expect.stringContaining("checks passed") });
     expect(skills.stdout).toMatch(/ready.*phone-calls/);
   });
 
-  test("shows its accounts connected, and names the secret that one of them lacks", { timeout: 120_000 }, async () => {
-    const { channels, voice } = await shown;
+  test("shows its accounts connected, and names the secret that one of them lacks", () => {
+    const { channels, voice } = shown;
     expect(channels.stdout).toMatch(/Voice default: enabled, configured, running, connected/);
     expect(channels.stdout).toMatch(/Voice second: enabled, configured, running, connected/);
     const { accounts, host } = JSON.parse(voice.stdout);
@@ -296,21 +297,26 @@ describe("a gateway that is killed", () => tellOfTheKill(() => world));
 /** Asks the host's commands, which take seconds of computing each, one after another while calls run. */
 async function askCommands() {
   const { openclaw } = world.home;
-  return {
-    channels: await openclaw(["channels", "status"]),
-    voice: await openclaw(["voice", "status", "--json"]),
-    doctor: await openclaw(["plugins", "doctor"]),
-    skills: await openclaw(["skills", "list"]),
-  };
+  const [channels, voice] = await Promise.all([
+    openclaw(["channels", "status"]),
+    openclaw(["voice", "status", "--json"]),
+  ]);
+  const [doctor, skills] = await Promise.all([openclaw(["plugins", "doctor"]), openclaw(["skills", "list"])]);
+  return { channels, voice, doctor, skills };
 }
 
-/** Ann rings `to` and does what `script` says, then hangs up. */
+/**
+ * Ann rings `to` and does what `script` says, then hangs up. She rings again when she hears that we cannot talk, as a
+ * gateway says that stands still for a second.
+ */
 async function ring(to: string, script: (line: Line) => Promise<void>) {
-  const call = world.phones.ring({ from: ANN_PHONE, to, script });
-  const report = await call.ended;
-  const { callId } = await newestCall(world);
-  await world.api.entry(callId, "call.ended");
-  return report;
+  for (let again = 2; ; again--) {
+    const report = await world.phones.ring({ from: ANN_PHONE, to, script }).ended;
+    if (again > 0 && !report.twiml.join().includes("<Stream")) continue;
+    const { callId } = await newestCall(world);
+    await world.api.entry(callId, "call.ended");
+    return report;
+  }
 }
 
 function spokenBy({ event }: StreamedEntry): string | undefined {
