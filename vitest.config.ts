@@ -4,12 +4,18 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** What works in processes of its own, gateways and such that are killed, and waits for them: two side by side. */
 const processes = ["test/host/**/*.test.ts", "test/durability/**/*.test.ts"];
 
+/** Small files that take long: begun at the end, one would have the others wait for it. */
+const LONG = ["situations", "sqlite", "sqlite-damage", "never-silent", "never-silent-waits", "demo", "load", "gateway"];
 /** Two gateways do not start at the same time: that takes the whole machine for half a minute. */
+const LAST = ["test/host/memory"];
+
 class InTurn extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    const isLast = ({ moduleId }: TestSpecification) => moduleId.endsWith("test/host/memory.test.ts");
-    return [...sorted.filter((file) => !isLast(file)), ...sorted.filter(isLast)];
+    const place = ({ moduleId }: TestSpecification) => {
+      const isOf = (names: readonly string[]) => names.some((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return isOf(LONG) ? 0 : isOf(LAST) ? 2 : 1;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
   }
 }
 

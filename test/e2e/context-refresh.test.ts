@@ -27,6 +27,7 @@ async function changeDuringCall(trust: Trust) {
   await writeFile(join(workspaceDir, "MEMORY.md"), `# Home\n\n${BEFORE}\n`);
   const ours = await world({
     mind,
+    speed: 2, // files are read in real time
     host: { workspaceDir, admit: () => ({ allowed: true, reason: "allowlisted", trust }) },
   });
   const ending = ours.nextEnd();
