@@ -122,7 +122,8 @@ export class Reception {
   /** Somebody whom we rang has answered: our order is found by its id, never guessed. */
   async #pickedUp(account: Account, { leg, sinceMs, tooLate }: Answering): Promise<CarrierReply> {
     const { callId } = leg;
-    const live = this.#parts.calls.get(callId) ?? (callId && (await this.#recovery.pickedUp(callId)));
+    // One of an earlier process's, which has not been taken up yet, is taken up now.
+    const live = this.#parts.calls.get(callId) ?? (callId ? await this.#recovery.pickedUp(callId) : undefined);
     if (!live || live.account.id !== account.id || live.ending || tooLate.aborted) {
       this.#parts.logger.warn("An unknown call was answered.", {
         accountId: account.id,

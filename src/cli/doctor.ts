@@ -1,8 +1,9 @@
 import { PortTakenError } from "../core/errors.ts";
+import { findingLine } from "../core/report-lines.ts";
 import type { Finding } from "../http/doors.ts";
 import { silentLogger } from "../logger.ts";
 import { loadConfig, localUrl, parseLoaded, stateDirOf, type Where } from "./setup.ts";
-import { findingLine, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /**
  * Checks the configuration and everything around it, and prints each finding with its remedy.

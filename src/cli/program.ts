@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError, VoiceError } from "../core/errors.ts";
 import { parseE164 } from "../core/numbers.ts";
+import { callLine, eventLine, receiptLines, searchLines, statusLines } from "../core/report-lines.ts";
 import { TRANSCRIPT_FORMATS, type TranscriptFormat } from "../core/transcript-export.ts";
 import { VERSION } from "../version.ts";
 import { CommandError } from "./client.ts";
@@ -8,7 +9,7 @@ import type { ReplayCommand } from "./replay.ts";
 import { saveSound } from "./save-sound.ts";
 import type { ServeOptions } from "./serve.ts";
 import { openClient, type Where } from "./setup.ts";
-import { callLine, eventLine, receiptLines, searchLines, statusLines, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** It did what was asked. */
 const DONE = 0;

@@ -1,90 +1,60 @@
+import type { CallSummary } from "../../core/call.ts";
+import type { CallEvent } from "../../core/events.ts";
+import {
+  callLine,
+  type Erased,
+  eventLine,
+  type FoundLine,
+  type FoundTurns,
+  findingLine,
+  receiptLines,
+  type StatusLines,
+  searchLines,
+  statusLines,
+} from "../../core/report-lines.ts";
 import type { VoiceChannelPlugin } from "../../plugin.ts";
 
 type Answer = Readonly<Record<string, unknown>>;
-type Status = Awaited<ReturnType<VoiceChannelPlugin["status"]>>;
-type Finding = Awaited<ReturnType<VoiceChannelPlugin["doctor"]>>[number];
 type Transcript = Awaited<ReturnType<VoiceChannelPlugin["transcriptOf"]>>;
-type Found = Awaited<ReturnType<VoiceChannelPlugin["search"]>>;
-type Receipt = Awaited<ReturnType<VoiceChannelPlugin["erase"]>>;
 type Details = Awaited<ReturnType<VoiceChannelPlugin["pauseRecording"]>>;
-type Summary = Awaited<ReturnType<VoiceChannelPlugin["placeCall"]>>;
 
 /** Prints how the channel and its accounts are doing, then what the host's settings mean for calls. */
-export function printStatus(answer: Answer): void {
-  const status = answer as unknown as Status;
-  const { listening } = status;
-  const where = listening ? `listening on ${listening.host}:${listening.port}` : "not listening";
-  console.log(`Voice ${status.version}: ${where} for ${status.publicUrl}, ${status.liveCalls} live calls`);
-  for (const account of status.accounts) {
-    const problem = account.problem === undefined ? "" : `: ${account.problem}`;
-    console.log(`- ${account.accountId} ${account.number ?? ""} ${account.state}${problem}`);
-  }
-  printFindings({ findings: [...status.settings, ...status.host].filter((finding) => finding.level !== "ok") });
-}
+export const printStatus = (answer: Answer): void => print(statusLines(answer as unknown as StatusLines));
 
 /** Prints findings, each fault with its remedy. */
-export function printFindings(answer: Answer): void {
-  for (const { level, check, message, remedy, accountId } of answer["findings"] as readonly Finding[]) {
-    const where = accountId === undefined ? check : `${check} (${accountId})`;
-    console.log(`${level.padEnd(7)} ${where}: ${message}${remedy === undefined ? "" : `\n        ${remedy}`}`);
-  }
-}
+export const printFindings = ({ findings }: Answer): void => print((findings as readonly FoundLine[]).map(findingLine));
 
 /** Prints calls, one a line. */
 export function printCalls(answer: Answer): void {
-  const calls = answer["calls"] as readonly Answer[];
-  if (calls.length === 0) console.log("No calls yet.");
-  for (const call of calls) printCall(call);
+  const calls = answer["calls"] as readonly CallSummary[];
+  print(calls.length === 0 ? ["No calls yet."] : calls.map(callLine));
 }
 
 /** Prints one call in a line. */
-export function printCall(answer: Answer): void {
-  const { callId, createdAtMs, direction, from, to, state, endReason, turns } = answer as unknown as Summary;
-  const end = endReason === undefined ? "" : ` (${endReason})`;
-  console.log(
-    `${callId} ${new Date(createdAtMs).toISOString()} ${direction} ${from} → ${to} ${state}${end}, ${turns} turns`,
-  );
-}
+export const printCall = (answer: Answer): void => print([callLine(answer as unknown as CallSummary)]);
 
 /** Prints which keys were sent. */
-export function printSent(answer: Answer): void {
-  console.log(`Sent ${String(answer["digits"])} on ${String(answer["callId"])}.`);
-}
+export const printSent = ({ digits, callId }: Answer): void => print([`Sent ${digits} on ${callId}.`]);
 
-/** Prints one journal entry: what was said in full, anything else by its name. */
-export function printEntry({ event }: { readonly event: Answer }): void {
-  const time = new Date(Number(event["atMs"])).toISOString().slice(11, 23);
-  const { type, atMs: _, ...facts } = event;
-  const entry = facts["entry"] as { readonly speaker: string; readonly text: string } | undefined;
-  console.log(entry ? `${time} ${entry.speaker}: ${entry.text}` : `${time} ${String(type)} ${JSON.stringify(facts)}`);
-}
+/** Prints what happened on a call; the time counts from `startedAtMs`. */
+export const printEntry = ({ event }: { readonly event: CallEvent }, startedAtMs: number): void =>
+  print([eventLine(event, startedAtMs)]);
 
 /** Prints the words of a call as they were asked for. */
-export function printTranscript(answer: Answer): void {
-  console.log((answer as unknown as Transcript).body.trimEnd());
-}
+export const printTranscript = (answer: Answer): void => print([(answer as unknown as Transcript).body.trimEnd()]);
 
 /** Prints what was found, a turn a line. */
-export function printFound(answer: Answer): void {
-  const { hits, next, notYetSearched } = answer as unknown as Found;
-  if (hits.length === 0) console.log("No turn holds these words.");
-  for (const { atMs, callId, speaker, snippet } of hits) {
-    console.log(`${new Date(atMs).toISOString()} ${callId} ${speaker}: ${snippet}`);
-  }
-  if (next !== undefined) console.log("There is more. Say how much with --limit.");
-  if (notYetSearched !== undefined) console.log(`${notYetSearched} older calls are still being read. Ask again.`);
-}
+export const printFound = (answer: Answer): void => print(searchLines(answer as unknown as FoundTurns));
 
 /** Prints what an erasure did, and what is left to be done by others. */
-export function printReceipt(answer: Answer): void {
-  const { number, callIds, removed, outside } = answer as unknown as Receipt;
-  console.log(`Nothing of ${number} is kept any more; calls: ${removed.calls}, recordings: ${removed.recordings}.`);
-  for (const callId of callIds) console.log(`- ${callId}`);
-  console.log("Outside our hands:");
-  for (const { kind, where } of outside) console.log(`- ${kind}: ${where}`);
-}
+export const printReceipt = (answer: Answer): void => print(receiptLines(answer as unknown as Erased));
 
 /** Prints how the recordings of a call stand. */
-export function printRecordings(answer: Answer): void {
-  for (const { id, state } of (answer as unknown as Details).recordings) console.log(`${id} ${state}`);
+export const printRecordings = (answer: Answer): void =>
+  print((answer as unknown as Details).recordings.map(({ id, state }) => `${id} ${state}`));
+
+// --- Internal helpers ---
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) console.log(line);
 }

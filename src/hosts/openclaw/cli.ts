@@ -1,4 +1,5 @@
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
+import type { CallEvent } from "../../core/events.ts";
 import { CHANNEL } from "./channel-id.ts";
 import {
   printCall,
@@ -164,12 +165,14 @@ async function tail(named: string | undefined, options: Options): Promise<void> 
   const callId = named ?? (await newestLiveCall(options));
   if (callId === undefined) return console.log("No call is live.");
   let afterSeq = 0;
+  let startedAtMs: number | undefined;
   for (let over = false; !over; ) {
     const answer = await ask("voice.follow", { callId, afterSeq }, options);
-    for (const entry of answer["entries"] as readonly { readonly seq: number; readonly event: Answer }[]) {
+    for (const entry of answer["entries"] as readonly { readonly seq: number; readonly event: CallEvent }[]) {
       afterSeq = entry.seq;
+      startedAtMs ??= entry.event.atMs;
       if (options.json) process.stdout.write(`${JSON.stringify(entry)}\n`);
-      else printEntry(entry);
+      else printEntry(entry, startedAtMs);
     }
     over = answer["over"] === true;
   }

@@ -43,7 +43,7 @@ const CALL = {
 test("say, dtmf and instruct reach the call that they name", async () => {
   const said = await run(CALL, "say", "call_1", "One moment.");
   expect(said.asked).toEqual([["voice.say", { callId: "call_1", text: "One moment." }]]);
-  expect(said.out[0]).toMatch(/^call_1 .* active, 1 turns$/);
+  expect(said.out[0]).toMatch(/ call_1 {2}to \+2 {2}active {2}1 turns$/);
   callGatewayFromCli.mockClear();
   const keys = await run({ callId: "call_1", digits: "1w2#" }, "dtmf", "call_1", "1w2#", "--duration", "100");
   expect(keys.asked).toEqual([["voice.dtmf", { callId: "call_1", digits: "1w2#", durationMs: 100 }]]);
@@ -67,13 +67,23 @@ test("call names the conversation that it goes on with", async () => {
   ]);
 });
 
+test("tail prints what happens as it does, by the time since the call began", async () => {
+  const entries = [
+    { seq: 1, event: { type: "call.created", atMs: 1_000, direction: "inbound" } },
+    { seq: 2, event: { type: "transcript.added", atMs: 2_500, entry: { speaker: "caller", text: "Hello?" } } },
+  ];
+  const { asked, out } = await run({ entries, over: true }, "tail", "call_1");
+  expect(asked).toEqual([["voice.follow", { callId: "call_1", afterSeq: 0 }]]);
+  expect(out).toEqual(["    0.0 s  call.created direction=inbound", "    1.5 s  caller: Hello?"]);
+});
+
 test("search and transcript print what was said", async () => {
   const hits = [{ callId: "call_1", entryId: "i1", speaker: "caller", atMs: 0, snippet: "a window seat" }];
   const found = await run({ hits, next: "2" }, "search", "window", "seat", "--caller", "+15550001111");
   expect(found.asked).toEqual([
     ["voice.search", { text: "window seat", accountId: undefined, caller: "+15550001111", limit: 20 }],
   ]);
-  expect(found.out).toEqual(["1970-01-01T00:00:00.000Z call_1 caller: a window seat", expect.stringContaining("more")]);
+  expect(found.out).toEqual(["1970-01-01 00:00:00  call_1  caller: a window seat", expect.stringContaining("more")]);
   callGatewayFromCli.mockClear();
   const told = await run({ body: "Ann: hello\n" }, "transcript", "call_1");
   expect(told.asked).toEqual([["voice.transcript", { callId: "call_1", format: "text" }]]);
@@ -88,7 +98,7 @@ test("erase asks for a yes, and prints what is outside our hands", async () => {
   const answer = receipt({ number: "+15550001111" });
   const done = await run(answer, "erase", "+15550001111", "--yes");
   expect(done.asked).toEqual([["voice.erase", { number: "+15550001111", accountId: undefined }]]);
-  expect(done.out.slice(1)).toEqual(["- call_1", "Outside our hands:", "- session: agent:main:voice"]);
+  expect(done.out.slice(1)).toEqual(["  call_1", "Outside our hands:", "  session: agent:main:voice"]);
 });
 
 test("a recording is paused and goes on", async () => {
