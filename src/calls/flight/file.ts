@@ -117,16 +117,19 @@ export class FlightFile implements FlightSink {
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
     const { file, descriptor } = await this.#open();
     try {
-      while (await this.#more()) {
-        const bytes = Buffer.concat(this.#waiting);
-        this.#waiting = [];
-        await writeAll(descriptor, bytes);
-        this.#waitingBytes -= bytes.length;
-      }
+      while (await this.#more()) await this.#writeOut(descriptor);
     } finally {
       await closeFile(descriptor);
     }
     if (!this.#isGivenUp) await this.#packer.pack(file);
+  }
+
+  /** A verb of its own: what was written last is not kept while the next is waited for. */
+  async #writeOut(descriptor: number): Promise<void> {
+    const bytes = Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    await writeAll(descriptor, bytes);
+    this.#waitingBytes -= bytes.length;
   }
 
   /** Waits for what is to be written. Says whether there is any. */

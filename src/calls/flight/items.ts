@@ -63,7 +63,7 @@ const MOST_PLAIN = 100;
  * changed is told from decisions that have.
  */
 export class ItemWriter implements FieldSink {
-  #bytes = Buffer.allocUnsafe(FIRST_SIZE);
+  #bytes = Buffer.allocUnsafeSlow(FIRST_SIZE); // kept as long as the call: not of the pool, of which it would keep all
   #at = 0;
   #sum = new InputSum();
 
@@ -236,7 +236,7 @@ export class ItemWriter implements FieldSink {
   }
 
   #grow(by: number): void {
-    const bigger = Buffer.allocUnsafe(2 * this.#bytes.length + by);
+    const bigger = Buffer.allocUnsafeSlow(2 * this.#bytes.length + by);
     this.#bytes.copy(bigger, 0, 0, this.#at);
     this.#bytes = bigger;
   }

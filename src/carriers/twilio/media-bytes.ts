@@ -15,25 +15,37 @@ const BASE64: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
   /[A-Za-z0-9+/]/.test(String.fromCharCode(byte)) ? 1 : 0,
 );
 
+const MEDIA_HEAD = Buffer.from('{"event":"media","sequenceNumber":"');
+const MARK_HEAD = Buffer.from('{"event":"mark","sequenceNumber":"');
+const TIME = Buffer.from('","timestamp":"');
+const PAYLOAD = Buffer.from('","payload":"');
+const TAIL = Buffer.from('"}}');
+
+/**
+ * The bytes of a text that is kept as long as a call, in memory of their own: a small buffer of Node's pool would keep
+ * all 64 kB of the pool that it was cut from.
+ */
+export function keptBytes(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
+}
+
 /** Makes the scan for one stream: it accepts exactly the key order and spacing in which Twilio writes its frames. */
 export function createAudioScan(streamId: string): AudioScan {
-  const head = Buffer.from('{"event":"media","sequenceNumber":"');
-  const stream = Buffer.from(`","streamSid":"${streamId}","media":{"track":"inbound","chunk":"`);
-  const time = Buffer.from('","timestamp":"');
-  const audio = Buffer.from('","payload":"');
-  const tail = Buffer.from('"}}');
+  const stream = keptBytes(`","streamSid":"${streamId}","media":{"track":"inbound","chunk":"`);
   return (frame) => {
-    let at = pass(frame, head, 0);
+    let at = pass(frame, MEDIA_HEAD, 0);
     at = pass(frame, stream, passDigits(frame, at));
-    at = pass(frame, time, passDigits(frame, at));
-    const start = pass(frame, audio, passDigits(frame, at));
+    at = pass(frame, TIME, passDigits(frame, at));
+    const start = pass(frame, PAYLOAD, passDigits(frame, at));
     if (start < 0) return undefined;
     let end = start;
     while (BASE64[frame[end] ?? QUOTE]) end++;
     if (end === start) return undefined;
     if (frame[end] === PADDING) end++;
     if (frame[end] === PADDING) end++;
-    const isWhole = (end - start) % 4 === 0 && pass(frame, tail, end) === frame.length;
+    const isWhole = (end - start) % 4 === 0 && pass(frame, TAIL, end) === frame.length;
     return isWhole ? frame.subarray(start, end) : undefined;
   };
 }
@@ -43,14 +55,12 @@ export type MarkScan = (frame: Buffer) => string | undefined;
 
 /** Makes the scan for one stream. Marks come several times a second while the agent speaks. */
 export function createMarkScan(streamId: string): MarkScan {
-  const head = Buffer.from('{"event":"mark","sequenceNumber":"');
-  const stream = Buffer.from(`","streamSid":"${streamId}","mark":{"name":"`);
-  const tail = Buffer.from('"}}');
+  const stream = keptBytes(`","streamSid":"${streamId}","mark":{"name":"`);
   return (frame) => {
-    const start = pass(frame, stream, passDigits(frame, pass(frame, head, 0)));
+    const start = pass(frame, stream, passDigits(frame, pass(frame, MARK_HEAD, 0)));
     if (start < 0) return undefined;
     const end = passName(frame, start);
-    return end > start && pass(frame, tail, end) === frame.length ? frame.toString("latin1", start, end) : undefined;
+    return end > start && pass(frame, TAIL, end) === frame.length ? frame.toString("latin1", start, end) : undefined;
   };
 }
 
@@ -59,14 +69,13 @@ export type AudioWriter = (audio: Uint8Array) => Buffer;
 
 /** Makes the writer for one stream. */
 export function createAudioWriter(streamId: string): AudioWriter {
-  const head = Buffer.from(`{"event":"media","streamSid":"${streamId}","media":{"payload":"`);
-  const tail = Buffer.from('"}}');
+  const head = keptBytes(`{"event":"media","streamSid":"${streamId}","media":{"payload":"`);
   return (audio) => {
     const base64 = Buffer.from(audio.buffer, audio.byteOffset, audio.byteLength).toString("base64");
-    const message = Buffer.allocUnsafe(head.length + base64.length + tail.length);
+    const message = Buffer.allocUnsafe(head.length + base64.length + TAIL.length);
     message.set(head, 0);
     message.write(base64, head.length, "latin1");
-    message.set(tail, head.length + base64.length);
+    message.set(TAIL, head.length + base64.length);
     return message;
   };
 }

@@ -7,6 +7,7 @@ import {
   createAudioScan,
   createAudioWriter,
   createMarkScan,
+  keptBytes,
   type MarkScan,
 } from "./media-bytes.ts";
 import { readStreamMessage, type StreamMessage, type StreamStart } from "./stream-messages.ts";
@@ -153,7 +154,7 @@ class TwilioMediaLeg implements MediaLeg {
     this.#scanAudio = createAudioScan(streamId);
     this.#scanMark = createMarkScan(streamId);
     this.#writeAudio = createAudioWriter(streamId);
-    this.#clearMessage = Buffer.from(JSON.stringify({ event: "clear", streamSid: streamId }));
+    this.#clearMessage = keptBytes(JSON.stringify({ event: "clear", streamSid: streamId }));
   }
 
   get bufferedBytes(): number {
