@@ -44,9 +44,9 @@ export function steadyClock({ speed = 1, real = machine }: SteadyClockOptions = 
     const at = queue.findLastIndex(({ dueMs }) => dueMs <= alarm.dueMs);
     queue.splice(at + 1, 0, alarm);
   };
-  const remove = (alarm: Alarm): void => {
+  const remove = (alarm: Alarm): boolean => {
     const at = queue.indexOf(alarm);
-    if (at !== -1) queue.splice(at, 1);
+    return at !== -1 && queue.splice(at, 1).length > 0;
   };
   const start = (delayMs: number, periodMs: number | undefined, action: () => void): Timer => {
     const alarm: Alarm = { dueMs: now() + delayMs, periodMs, action };
@@ -63,8 +63,7 @@ export function steadyClock({ speed = 1, real = machine }: SteadyClockOptions = 
     // What an action starts is for a later beat: sockets are read between two.
     const due = queue.findIndex(({ dueMs }) => dueMs > atMs);
     for (const alarm of queue.slice(0, due === -1 ? queue.length : due)) {
-      if (!queue.includes(alarm)) continue; // an earlier one stopped it
-      remove(alarm);
+      if (!remove(alarm)) continue; // an earlier one stopped it
       if (alarm.periodMs !== undefined) {
         alarm.dueMs = Math.max(alarm.dueMs + alarm.periodMs, atMs);
         add(alarm);

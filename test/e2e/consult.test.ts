@@ -60,13 +60,12 @@ function expectSaid({ report, call }: WaitingCall, text: string, afterMs: number
 }
 
 test("cases 31 and 32: an agent that takes 0.1 s, 5 s, 30 s and for ever", async () => {
-  const SPEED = 5;
   const SECONDS = { Berlin: 0.1, Paris: 5, Rome: 30, Oslo: 30, London: Number.POSITIVE_INFINITY };
   const numbers = Object.keys(SECONDS).map((_, index) => `+1555000310${index}`);
   const texts: { address: ChannelAddress; message: OutgoingMessage }[] = [];
   const texted = Promise.withResolvers<void>();
   const ours = await world({
-    speed: SPEED,
+    speed: 5,
     mind,
     account: { allowFrom: numbers, consult: { timeoutSeconds: TIMEOUT_MS / 1_000 } },
     host: {

@@ -41,19 +41,18 @@ describe("case 31: a consult", () => {
     { city: "Dublin", seconds: 0.5, answer: SORRY, bridges: 0 },
   ];
   const LONG: Consult[] = [
-    { city: "Oslo", seconds: 10, answer: ANSWER, bridges: 2 },
+    { city: "Oslo", seconds: 12, answer: ANSWER, bridges: 2 }, // at 10 the second would fall together with the answer
     { city: "Vienna", seconds: 30, answer: ANSWER, bridges: 4 },
     { city: "Madrid", seconds: 50, answer: ANSWER, bridges: 6 },
   ];
-  const SPEED = 5;
 
   test.each([
     ["of 0.1, 1 and 3 s, and one that fails", SHORT],
-    ["of 10, 30 and 50 s, where the account allows so long", LONG],
+    ["of 12, 30 and 50 s, where the account allows so long", LONG],
   ])("%s: whoever waits always hears so", async (_, consults) => {
     const numberOf = (city: string) => `+1555000300${consults.findIndex((consult) => consult.city === city)}`;
     const ours = await world({
-      speed: SPEED,
+      speed: 3,
       mind: ruleMind([...consults.map(({ city }) => looksUp(city)), tellsResult]),
       account: { allowFrom: consults.map(({ city }) => numberOf(city)), consult: { timeoutSeconds: 120 } },
       host: {
@@ -84,8 +83,13 @@ describe("the store, while a tool is called,", () => {
   const weather = ruleMind([looksUp("weather"), tellsResult]);
 
   test("is held by another process for 10 s: the caller is answered meanwhile, and all of it is stored", async () => {
-    const speed = 1; // the lock, and how long SQLite waits for it, go by the machine's clock
-    const ours = await world({ speed, mind: weather, settings: { store: "sqlite" }, host: { consult: () => ANSWER } });
+    // The lock, and how long SQLite waits for it, go by the machine's clock.
+    const ours = await world({
+      speed: 1,
+      mind: weather,
+      settings: { store: "sqlite" },
+      host: { consult: () => ANSWER },
+    });
     let released: Promise<void> | undefined;
     const result = await waitOnTheLine(ours, {
       greeted: async () => {
@@ -97,11 +101,10 @@ describe("the store, while a tool is called,", () => {
   });
 
   test("is full, and has room again when the call is over: the caller is answered, and all of it is stored", async () => {
-    const speed = 4;
     const folder = await mkdtemp(join(tmpdir(), "voice-full-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const full = fillableStore(join(folder, "calls.sqlite"));
-    const ours = await world({ speed, mind: weather, store: full.store, host: { consult: () => ANSWER } });
+    const ours = await world({ speed: 4, mind: weather, store: full.store, host: { consult: () => ANSWER } });
     const result = await waitOnTheLine(ours, { greeted: full.fill, hungUp: full.free });
     expect(full.refusals).toBeGreaterThan(0);
     expectSorryAndStored(result);

@@ -13,7 +13,7 @@ import {
 import { GREETING, types, type World, worlds } from "./world.ts";
 
 const start = worlds();
-const SPEED = 6;
+const SPEED = 4; // the faster, the longer each hop takes by the clock of the call
 const ANSWER = "It rains in Berlin, and it will go on raining until the evening.";
 const RULES: Rule[] = [{ when: /weather/i, say: ANSWER }];
 const mind = ruleMind(RULES);

@@ -9,8 +9,8 @@ import { ANN, type EndedCall, ended, OUR_NUMBER, type World } from "./world.ts";
 const PROMISED_MS = 2_000;
 /** A recording is read in frames of 20 ms: one at each end of a silence. */
 const FRAMES_MS = 40;
-/** The plugin's own measure differs from the recording's by so much at most: at six times real time a hop takes longer. */
-const AGREEMENT_MS = 100;
+/** The plugin's own measure differs from the recording's by so much at most. */
+const AGREEMENT_MS = 60;
 /** By the promise, a quiet that is longer says that the agent has finished. */
 const FINISHED_MS = 2_100;
 

@@ -10,7 +10,6 @@ const world = worlds();
 
 const LONG = "We have apples, pears, plums, cherries, grapes, lemons, melons, oranges, bananas and a great many more.";
 const SHORT = "We have apples, pears, plums, cherries and grapes.";
-const SPEED = 1;
 const QUESTION = "What fruit do you have?";
 /** The most that may lie at the carrier, milliseconds. */
 const LEAD_MS = 350;
@@ -86,7 +85,7 @@ const middle = (values: readonly number[]) => values.toSorted((a, b) => a - b)[v
 test("case 43: 20 calls at once: none is heard with a gap, and none lags behind another or more and more", async () => {
   const ours = await world({
     mind: ruleMind([{ when: /fruit/i, say: SHORT }]),
-    speed: SPEED,
+    speed: 1,
     account: { limits: { maxConcurrentCalls: 20 } },
   });
   const [greeting, answer] = await Promise.all([produced(ours, GREETING), produced(ours, SHORT)]);
