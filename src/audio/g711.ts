@@ -43,17 +43,36 @@ export function encodeMulaw(samples: Int16Array): Uint8Array {
 /** Milliseconds of audio in `byteCount` µ-law bytes. */
 export const mulawMs = (byteCount: number): number => (byteCount * 1000) / SAMPLE_RATE;
 
-/** Squares of samples by their byte, over 256: whole numbers, of which a frame's sum fits into 32 bits. */
-const SQUARES: Int32Array = Int32Array.from(MULAW_TO_LINEAR, (sample) => Math.round(sample ** 2 / 256));
-const FULL_SCALE = 32_768 ** 2 / 256;
-/** The quietest that counts as sound, RMS relative to full scale, and its power. */
+/** Squares of samples by their byte: whole numbers, of which sums of any length are exact. */
+const SQUARES: Float64Array = Float64Array.from(MULAW_TO_LINEAR, (sample) => sample ** 2);
+
+/** The sum of the squared samples of µ-law bytes, or of those `from` … `until` of them. Exact. */
+export function energyOf(bytes: Uint8Array, from = 0, until: number = bytes.length): number {
+  const end = Math.min(until, bytes.length);
+  // Four sums at once: each addition need not wait for the one before it.
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  let i = from;
+  for (; i + 3 < end; i += 4) {
+    a += SQUARES[bytes[i] as number] as number;
+    b += SQUARES[bytes[i + 1] as number] as number;
+    c += SQUARES[bytes[i + 2] as number] as number;
+    d += SQUARES[bytes[i + 3] as number] as number;
+  }
+  for (; i < end; i++) a += SQUARES[bytes[i] as number] as number;
+  return a + b + c + d;
+}
+
+/** The mean square of samples at a level, RMS relative to full scale. */
+export const powerOf = (dbfs: number): number => 10 ** (dbfs / 10) * 32_768 ** 2;
+
+/** The quietest that counts as sound. */
 const AUDIBLE_DBFS = -45;
 const AUDIBLE = powerOf(AUDIBLE_DBFS);
 
-/**
- * Whether µ-law bytes, or those `from` … `until` of them, are louder than `thresholdDbfs` (RMS relative to full scale).
- * Exact to 0.03 dB at -47 dBFS, and less so the quieter it is: the squares are rounded.
- */
+/** Whether µ-law bytes, or those `from` … `until` of them, are louder than `thresholdDbfs` (RMS relative to full scale). */
 export function isAudible(
   bytes: Uint8Array,
   thresholdDbfs = AUDIBLE_DBFS,
@@ -62,13 +81,5 @@ export function isAudible(
 ): boolean {
   const end = Math.min(until, bytes.length);
   const threshold = thresholdDbfs === AUDIBLE_DBFS ? AUDIBLE : powerOf(thresholdDbfs);
-  let sum = 0;
-  for (let i = from; i < end; i++) sum += SQUARES[bytes[i] as number] as number;
-  return end > from && sum > threshold * (end - from);
-}
-
-// --- Internal helpers ---
-
-function powerOf(dbfs: number): number {
-  return 10 ** (dbfs / 10) * FULL_SCALE;
+  return end > from && energyOf(bytes, from, end) > threshold * (end - from);
 }

@@ -1,5 +1,5 @@
-import { DECIMATION, EchoEar } from "./echo-ear.ts";
-import { FRAME_BYTES, FRAME_MS, isAudible, MULAW_SILENCE, MULAW_TO_LINEAR } from "./g711.ts";
+import { DECIMATION, EchoEar, product } from "./echo-ear.ts";
+import { energyOf, FRAME_BYTES, FRAME_MS, MULAW_SILENCE, MULAW_TO_LINEAR, powerOf } from "./g711.ts";
 
 /** What one frame of the caller sounded like. One object is reused from frame to frame. */
 export interface Hearing {
@@ -25,11 +25,10 @@ export interface Hearing {
 
 /** Nothing below is speech on a telephone line. */
 const LEAST_DBFS = -47;
-/** Frames that are put off; a few together cost much less than each by itself. */
-const PUT_OFF = 5;
-/** How far below `LEAST_DBFS` a frame is put off: its level was not measured as exactly. */
-const SURELY_DB = 0.5;
-const QUIET_DBFS = LEAST_DBFS - SURELY_DB;
+/** The most energy of a frame in which nothing sounds. */
+const QUIET_ENERGY = powerOf(LEAST_DBFS) * FRAME_BYTES;
+/** Frames of quiet that are remembered: what is heard next is compared with no more of the time before. */
+const REMEMBERED = 5;
 /** Speech stands out of the floor by so much. */
 const MARGIN_DB = 9;
 /** Speech stands out by so much of a sound that was judged to be none. */
@@ -90,32 +89,31 @@ export class SpeechMeter {
   /** How much of the agent has played, while nothing came back. */
   #echoFreeMs = 0;
   #ignoredDbfs = QUIETEST_DBFS;
-  /** Frames that were put off, and when they ended. */
-  readonly #putOff = new Uint8Array(PUT_OFF * FRAME_BYTES);
-  readonly #putOffEndsMs = new Float64Array(PUT_OFF);
-  #waiting = 0;
+  /** The newest frames of quiet since something was heard, in a ring; and how many came. */
+  readonly #quiet = new Uint8Array(REMEMBERED * FRAME_BYTES);
+  #quietFrames = 0;
 
   /**
-   * Takes a frame in which nothing sounds, to be heard with the next ones; `false`: it may sound, or has another
-   * length, and is to be heard now. What is heard in the end is the same.
+   * Takes a frame in which nothing sounds, of which no more is looked at than how loud it is; `false`: it may sound, or
+   * has another length, and is to be heard. What is heard after it is the same either way.
    */
   putOff(frame: Uint8Array, endedAtMs: number): boolean {
-    if (frame.length !== FRAME_BYTES || isAudible(frame, QUIET_DBFS)) return false;
-    if (this.#waiting === PUT_OFF) this.#catchUp();
-    this.#putOff.set(frame, this.#waiting * FRAME_BYTES);
-    this.#putOffEndsMs[this.#waiting] = endedAtMs;
-    this.#waiting += 1;
+    if (frame.length !== FRAME_BYTES) return false;
+    const energy = energyOf(frame);
+    if (energy > QUIET_ENERGY) return false;
+    this.#quiet.set(frame, (this.#quietFrames % REMEMBERED) * FRAME_BYTES);
+    this.#quietFrames += 1;
+    this.#track(levelOf(energy));
+    this.#waitForEcho(endedAtMs);
     return true;
   }
 
   /** Hears 20 ms of the caller, which ended at `endedAtMs`. The answer is valid until the next frame. */
   hear(frame: Uint8Array, endedAtMs: number): Readonly<Hearing> {
-    if (this.#waiting > 0) this.#catchUp();
+    if (this.#quietFrames > 0) this.#catchUp();
     const level = this.#take(frame);
     this.#echo.hears(this.#newest);
     const floor = this.#track(level);
-    // As long as it goes on it stays known.
-    if (level < this.#ignoredDbfs - IGNORED_LASTS_DB) this.#ignoredDbfs -= (IGNORED_FALLS_DB * FRAME_MS) / 1_000;
     const hearing = this.#hearing;
     hearing.levelDbfs = level;
     hearing.floorDbfs = floor;
@@ -123,7 +121,7 @@ export class SpeechMeter {
     hearing.voiced = hearing.sounds && this.#lowShare > LOW_SHARE && this.#voicing() > VOICED;
     hearing.murky = hearing.sounds && !hearing.voiced && this.#lowShare > LOW_SHARE;
     hearing.near = hearing.sounds && (this.#callerDbfs === undefined || level > this.#callerDbfs - NEAR_DB);
-    if (!hearing.sounds && this.echoUnknown && this.#echo.isDue(endedAtMs)) this.#echoFreeMs += FRAME_MS;
+    if (!hearing.sounds) this.#waitForEcho(endedAtMs);
     hearing.ignored = level < this.#ignoredDbfs + MARGIN_OVER_IGNORED_DB;
     hearing.full = hearing.voiced && (this.#callerDbfs === undefined || level > this.#callerDbfs - FULL_DB);
     hearing.speechLike = hearing.near ? (hearing.voiced ? 1 : hearing.murky ? 0.75 : 0.5) : 0;
@@ -163,13 +161,19 @@ export class SpeechMeter {
     this.#ignoredDbfs = levelDbfs;
   }
 
-  /** Hears what was put off. */
+  /** Nothing sounds: if the agent does, it does not come back. */
+  #waitForEcho(endedAtMs: number): void {
+    if (this.echoUnknown && this.#echo.isDue(endedAtMs)) this.#echoFreeMs += FRAME_MS;
+  }
+
+  /** Takes the sound of the quiet that was not looked at, for what follows it. */
   #catchUp(): void {
-    const waiting = this.#waiting;
-    this.#waiting = 0;
-    for (let i = 0; i < waiting; i++) {
-      const frame = this.#putOff.subarray(i * FRAME_BYTES, (i + 1) * FRAME_BYTES);
-      this.hear(frame, this.#putOffEndsMs[i] as number);
+    const last = this.#quietFrames;
+    this.#quietFrames = 0;
+    for (let i = Math.max(0, last - REMEMBERED); i < last; i++) {
+      const at = (i % REMEMBERED) * FRAME_BYTES;
+      this.#take(this.#quiet.subarray(at, at + FRAME_BYTES));
+      this.#echo.hears(this.#newest);
     }
   }
 
@@ -191,11 +195,16 @@ export class SpeechMeter {
       lowPower += sum * sum;
     }
     this.#lowShare = lowPower / DECIMATION / (power + 1);
-    return Math.max(QUIETEST_DBFS, 10 * Math.log10(power / FRAME_BYTES / 32_768 ** 2 + 1e-9));
+    return levelOf(power);
   }
 
-  /** The least of the last two seconds: pauses between words show it, and what lasts becomes it. */
+  /**
+   * Takes note of a level. Says the floor: the least of the last two seconds, which pauses between words show, and
+   * which what lasts becomes.
+   */
   #track(level: number): number {
+    // As long as it goes on it stays known.
+    if (level < this.#ignoredDbfs - IGNORED_LASTS_DB) this.#ignoredDbfs -= (IGNORED_FALLS_DB * FRAME_MS) / 1_000;
     const smooth = this.#smoothDbfs === undefined ? level : (this.#smoothDbfs + level) / 2;
     this.#smoothDbfs = smooth;
     this.#pieceMinimum = this.#pieceFrames === 0 ? smooth : Math.min(this.#pieceMinimum, smooth);
@@ -223,8 +232,7 @@ export class SpeechMeter {
     let best = 0;
     for (let lag = SHORTEST_PERIOD; lag <= LONGEST_PERIOD; lag++) {
       before += this.#earlier(lag);
-      let cross = 0;
-      for (let i = LONGEST_PERIOD; i < low.length; i++) cross += (low[i] as number) * (low[i - lag] as number);
+      const cross = product(low, LONGEST_PERIOD, low, LONGEST_PERIOD - lag, low.length - LONGEST_PERIOD);
       if (cross > 0) best = Math.max(best, (cross * cross) / (now * Math.max(1, before)));
     }
     return Math.sqrt(best);
@@ -237,6 +245,11 @@ export class SpeechMeter {
 }
 
 // --- Internal helpers ---
+
+/** The level of a frame, by the sum of its squared samples. */
+function levelOf(energy: number): number {
+  return Math.max(QUIETEST_DBFS, 10 * Math.log10(energy / FRAME_BYTES / 32_768 ** 2 + 1e-9));
+}
 
 /** A frame that came short is silent at its end. */
 function whole(frame: Uint8Array): Uint8Array {

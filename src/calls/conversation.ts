@@ -70,8 +70,8 @@ export class Conversation {
       onClosed: parts.onMediaClosed,
       onFault: (code, message) => journal.note({ type: "fault.noted", code, message }),
       onCallerFrame: (frame, endedAtMs) => this.#turns.callerFrame(frame, endedAtMs, this.#bridge.heardUntilMs),
-      onAgentPlays: (pieces) => {
-        for (const { audio, startsAtMs } of pieces) this.#turns.agentPlays(audio, startsAtMs);
+      onAgentPlays: (pieces, lagMs) => {
+        for (const { audio, startsAtMs } of pieces) this.#turns.agentPlays(audio, startsAtMs + lagMs);
       },
       onTick: (nowMs) => this.#tick(nowMs),
       ...(parts.recording && { tap: parts.recording }),
@@ -273,8 +273,11 @@ export class Conversation {
 
   /** Whether words of ours sound or wait to; keys are none. */
   get #agentTalks(): boolean {
-    return this.#bridge.sounds((itemId) => !this.#tones.has(itemId));
+    return this.#bridge.sounds(this.#isNoKey);
   }
+
+  readonly #isNoKey = (itemId: string) => !this.#tones.has(itemId);
+  readonly #isModels = (itemId: string) => !OwnSounds.has(itemId);
 
   #tick(nowMs: number): void {
     const heardUntilMs = this.#bridge.heardUntilMs;
@@ -283,7 +286,7 @@ export class Conversation {
     this.#turns.tick(heardUntilMs);
     this.#beats += 1;
     if (this.#beats % WAITING_BEATS !== 0) return;
-    const modelSounds = sounds && this.#bridge.sounds((itemId) => !OwnSounds.has(itemId));
+    const modelSounds = sounds && this.#bridge.sounds(this.#isModels);
     this.#waiting.tick(nowMs, { modelSounds, starved: this.#bridge.starved });
   }
 

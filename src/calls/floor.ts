@@ -191,13 +191,12 @@ export class Floor implements TurnTaking {
     if (doubt.voicedMs === 0 && !supported) return; // a hiss may be the line
     const enough = supported ? SUPPORTED_SPEECH_MS : this.#settings.minSpeechMs;
     if (this.#score < enough) return;
+    const doubtful = this.#agent === "speaks" && this.#meter.echoUnknown;
+    if (this.#score < enough + (doubtful ? ECHO_DOUBT_MS : 0)) return;
     if (this.#agent !== "silent" && this.#meter.isOurs(endedAtMs)) {
       this.#score = 0;
       this.#doubt = undefined;
-      return;
-    }
-    const doubtful = this.#agent === "speaks" && this.#meter.echoUnknown;
-    if (this.#score >= enough + (doubtful ? ECHO_DOUBT_MS : 0)) this.#begin(doubt, nowMs);
+    } else this.#begin(doubt, nowMs);
   }
 
   /** Whoever makes this sound may want the floor. */

@@ -1,6 +1,7 @@
 import type { MediaSocket } from "../carriers/carrier.ts";
 import type { Account } from "./account.ts";
 import { type CallParts, view } from "./desk.ts";
+import { withKeyEar } from "./key-ear.ts";
 
 /**
  * Takes over a media socket: the carrier's first words name the leg, the token proves that the stream is the one we
@@ -25,7 +26,8 @@ export async function acceptMedia(
     const answeredAtMs = journal.call.answeredAtMs ?? clock.now();
     live.hadMedia = true;
     // Whoever was away meanwhile waits since they are back.
-    live.conversation.attach(leg, answeredAtMs, journal.call.resumes > 0 ? clock.now() : answeredAtMs);
+    const media = account.carrier.capabilities.tellsKeys ? leg : withKeyEar(leg);
+    live.conversation.attach(media, answeredAtMs, journal.call.resumes > 0 ? clock.now() : answeredAtMs);
     journal.note({ type: "media.started", streamId: leg.streamId });
     if (journal.call.answeredAtMs !== undefined) return;
     await journal.write({ type: "leg.answered" });

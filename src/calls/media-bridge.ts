@@ -49,8 +49,8 @@ export interface MediaBridgeParts {
   readonly onHeard: (item: ItemPlayout) => void;
   /** Each 20 ms frame of the caller, µ-law, valid during the call of this; and when it ended. */
   readonly onCallerFrame: (frame: Uint8Array, endedAtMs: number) => void;
-  /** What was handed to the carrier, by the time at which it plays. */
-  readonly onAgentPlays: (pieces: readonly Piece[]) => void;
+  /** What was handed to the carrier: it plays `lagMs` after the times that the pieces bear. */
+  readonly onAgentPlays: (pieces: readonly Piece[], lagMs: number) => void;
   /** The shared beat, every 40 ms. */
   readonly onTick: (nowMs: number) => void;
   readonly onDtmf: (digit: string) => void;
@@ -310,10 +310,9 @@ export class MediaBridge {
     });
     this.#playout.sent(pieces);
     const { lagMs } = this.#playback;
-    const heard = lagMs === 0 ? pieces : pieces.map((piece) => ({ ...piece, startsAtMs: piece.startsAtMs + lagMs }));
-    this.silence.sent(heard);
-    this.#parts.onAgentPlays(heard);
-    this.#parts.tap?.agentPlays(heard);
+    this.silence.sent(pieces, lagMs);
+    this.#parts.onAgentPlays(pieces, lagMs);
+    this.#parts.tap?.agentPlays(pieces.map((piece) => ({ ...piece, startsAtMs: piece.startsAtMs + lagMs })));
   }
 
   /** Asks the carrier to say when all until here has played. */

@@ -1,4 +1,4 @@
-import { summarise } from "../core/call.ts";
+import { type Call, type CallSummary, summarise } from "../core/call.ts";
 import { type Clock, sleep } from "../core/clock.ts";
 import type { TranscriptEntry } from "../core/transcript.ts";
 import { heardText, withEntry } from "../core/transcript.ts";
@@ -13,6 +13,8 @@ export interface ScribeParts {
   readonly emit: Emit;
 }
 
+const PRICED_EVERY_MS = 1_000;
+
 /** Writes the transcript of a call: what each side said, in the words that were heard. */
 export class Scribe {
   readonly #parts: ScribeParts;
@@ -25,6 +27,7 @@ export class Scribe {
   #entries: readonly TranscriptEntry[];
   #answeredAtMs: number | undefined;
   #speakingItem: string | undefined;
+  #summed: { readonly call: Call; readonly atMs: number; readonly summary: CallSummary } | undefined;
 
   constructor(parts: ScribeParts) {
     this.#parts = parts;
@@ -120,7 +123,13 @@ export class Scribe {
     return Math.max(0, Math.round(atMs - (this.#answeredAtMs ?? atMs)));
   }
 
-  #summary() {
-    return summarise(this.#parts.journal.call, this.#parts.clock.now());
+  /** The call at a glance. Words come many times a second: what it costs is priced once a second. */
+  #summary(): CallSummary {
+    const { call } = this.#parts.journal;
+    const now = this.#parts.clock.now();
+    if (call !== this.#summed?.call || now - this.#summed.atMs >= PRICED_EVERY_MS) {
+      this.#summed = { call, atMs: now, summary: summarise(call, now) };
+    }
+    return this.#summed.summary;
   }
 }

@@ -6,6 +6,8 @@ export interface CarrierCapabilities {
   readonly mediaStream: boolean;
   /** Whether key tones can be sent: in-band over the media path, or by the carrier. */
   readonly sendsDigits: boolean;
+  /** Whether it tells of keys that the caller presses. Where it does not, they are heard in the caller's sound. */
+  readonly tellsKeys: boolean;
   /** Whether the carrier can record a leg by itself. */
   readonly records: boolean;
 }

@@ -74,7 +74,6 @@ test("loudness agrees with the level of the decoded samples", () => {
       (frame, at) => {
         const power = decodeMulaw(frame).reduce((sum, sample) => sum + sample ** 2, 0) / frame.length;
         const threshold = 10 ** (at / 10) * 32_768 ** 2;
-        fc.pre(Math.abs(power - threshold) > 128); // each square is rounded to a multiple of 256
         expect(isAudible(frame, at)).toBe(power > threshold);
       },
     ),

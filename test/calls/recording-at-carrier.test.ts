@@ -72,7 +72,7 @@ async function world() {
   };
   const isRunning = (id: string) => ["running", "paused"].includes(find(id).state);
   const carrier = {
-    capabilities: { mediaStream: true, sendsDigits: true, records: true },
+    capabilities: { mediaStream: true, sendsDigits: true, tellsKeys: true, records: true },
     async startRecording(order: { recordingId: string }) {
       const id = `RE${atCarrier.size + 1}`;
       recordingId = order.recordingId;

@@ -55,12 +55,13 @@ export function tapParts(parts: ConversationParts, tap: Tap, secret: string): Co
 /** The phone's side with a tap before it. Of the keys that are pressed only those of `kept` are told. */
 export function tapLeg(leg: MediaLeg, tap: Tap, kept: ReadonlySet<string>): MediaLeg {
   const buffered = () => (leg.bufferedBytes < NOTHING_WAITS ? 0 : leg.bufferedBytes);
+  const told = () => String(buffered());
   return {
     legId: leg.legId,
     streamId: leg.streamId,
     token: leg.token,
     get bufferedBytes() {
-      tap.see("buffered", () => String(buffered()));
+      tap.see("buffered", told);
       return buffered();
     },
     sendAudio(audio) {

@@ -35,7 +35,7 @@ export function createTwilioCarrier(options: TwilioOptions): Carrier {
   return {
     name: "twilio",
     // Twilio's own way to send keys replaces the call's instructions and so its stream: ours are sound on the stream.
-    capabilities: { mediaStream: true, sendsDigits: true, records: true },
+    capabilities: { mediaStream: true, sendsDigits: true, tellsKeys: true, records: true },
     async warmUp() {
       verifier.load();
       answers.load();
