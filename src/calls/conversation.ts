@@ -213,6 +213,10 @@ export class Conversation {
       this.#turns.engineSpeechStopped(itemId, this.#bridge.heardUntilMs);
     });
     session.on("turnEmpty", () => this.#waiting.turnTaken(clock.now()));
+    session.on("updated", () => {
+      this.#waiting.turnTaken(clock.now());
+      this.#turns.engineLives();
+    });
     session.on("turnCommitted", ({ itemId }) => {
       this.#waiting.turnTaken(clock.now());
       this.#scribe.callerTurn(itemId);
@@ -257,6 +261,8 @@ export class Conversation {
         this.#waiting.turnEnded(now());
         this.#session?.commitTurn();
       },
+      askEngine: () => this.#session?.update({}),
+      engineSilent: () => this.#waiting.turnEnded(now()),
       answer: (itemId) => this.#answer(itemId),
       callerStarted: (spokeFromMs) => {
         silence.callerStarted(spokeFromMs, now());
@@ -268,7 +274,9 @@ export class Conversation {
       },
     };
     const { turns, bargeIn } = this.#parts.account;
-    return turns === "ours" ? new Floor(commands, bargeIn, this.#parts.ear) : new EngineTurns(commands);
+    return turns === "ours"
+      ? new Floor(commands, bargeIn, this.#parts.ear)
+      : new EngineTurns(commands, this.#parts.ear);
   }
 
   /** Whether words of ours sound or wait to; keys are none. */

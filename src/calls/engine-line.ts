@@ -231,7 +231,7 @@ export class EngineLine implements EngineSession {
       this.#debts.recognised();
       this.#emit("turnCommitted", turn);
     });
-    session.on("turnEmpty", () => serves() && this.#emit("turnEmpty"));
+    for (const name of ["turnEmpty", "updated"] as const) session.on(name, () => serves() && this.#emit(name));
     for (const name of ["callerWords", "callerWordsFailed", "audioDone", "agentWords", "fault", "noted"] as const) {
       session.on(name, (...payload: unknown[]) => {
         if (counts()) this.#emit(name, ...(payload as EngineLineEvents[typeof name]));

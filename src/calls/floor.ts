@@ -165,6 +165,9 @@ export class Floor implements TurnTaking {
     if (turn) this.#means(turn, this.#sounds(turn).some((sound) => sound.mayBeWords) ? "words" : "nothing", nowMs);
   }
 
+  /** Every turn is asked for by us, and an engine that is dead noticed by that. */
+  engineLives(): void {}
+
   /** Time passes; every 40 ms or so. */
   tick(nowMs: number): void {
     if (!this.#judgedByFrame) this.#judge(nowMs);

@@ -110,6 +110,8 @@ export interface EngineEvents {
   turnCommitted: [turn: { itemId: string }];
   /** There was nothing to make a turn of when `commitTurn` asked for one. */
   turnEmpty: [];
+  /** An `update` was taken: a sign of life, if nothing else. */
+  updated: [];
   /** Words of the caller. Arrives late, possibly after the answer to them. */
   callerWords: [words: { itemId: string; text: string; final: boolean }];
   /** A turn of the caller was not written down and will not be. */

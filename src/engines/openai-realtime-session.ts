@@ -216,7 +216,8 @@ export class OpenAIRealtimeSession implements EngineSession {
         if (this.#opening) this.#send({ type: "session.update", session: this.#opening.config });
         return;
       case "session.updated":
-        this.#opening?.resolve();
+        if (this.#opening) this.#opening.resolve();
+        else this.#events.emit("updated");
         this.#opening = undefined;
         return;
       case "input_audio_buffer.speech_started":

@@ -295,6 +295,16 @@ export function engineConformance(make: EngineMaker): void {
       session.close();
     });
 
+    test("an update that names nothing changes nothing, and is a question whether the engine lives", async () => {
+      const { session, server, log } = await talk();
+      const before = structuredClone(server.config);
+      session.update({});
+      await log.next("updated");
+      expect(server.config).toEqual(before);
+      expect(log.of("fault")).toEqual([]);
+      session.close();
+    });
+
     test("a truncation never names more than was produced; of an item that nobody heard nothing stays", async () => {
       const { session, server, log } = await talk();
       session.say("Half of this.", "greeting");

@@ -7,6 +7,7 @@ const EVENTS = [
   "speechStopped",
   "turnCommitted",
   "turnEmpty",
+  "updated",
   "callerWords",
   "agentWords",
   "responseStarted",

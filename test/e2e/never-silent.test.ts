@@ -54,13 +54,13 @@ describe("a slow model", () => {
   });
 });
 
-describe("a model that says no more", () => {
-  const MUTE: [string, Faults][] = [
-    ["begins an answer and gives no sound", { muteResponses: true }],
-    ["stops in the middle of a sentence", { stallAfterMs: 700 }],
-    ["says nothing at all", { dead: true }],
-  ];
+const MUTE: [string, Faults][] = [
+  ["begins an answer and gives no sound", { muteResponses: true }],
+  ["stops in the middle of a sentence", { stallAfterMs: 700 }],
+  ["says nothing at all", { dead: true }],
+];
 
+describe("a model that says no more", () => {
   test.each(MUTE)("at the greeting, %s: the caller is told", async (_, faults) => {
     const ours = await world();
     const opened = ours.model.nextSession().then(async (session) => {
@@ -74,6 +74,13 @@ describe("a model that says no more", () => {
 
   test.each(MUTE)("in a later turn, %s: the caller is told", async (_, faults) => {
     const ours = await world();
+    expectToldGoodbye(await waitOnTheLine(ours, fromTheTurnOn(ours, faults)));
+  });
+});
+
+describe("a model that takes the turns itself, and says no more", () => {
+  test.each(MUTE)("in a later turn, %s: the caller is told", async (_, faults) => {
+    const ours = await start({ mind, speed: SPEED, account: { turns: "server" } });
     expectToldGoodbye(await waitOnTheLine(ours, fromTheTurnOn(ours, faults)));
   });
 });

@@ -35,7 +35,7 @@ export class Flights {
     const file = new FlightFile({ dir, callId: parts.journal.call.id, logger, packer: this.#packer });
     this.#open.add(file);
     void file.done.then(() => this.#open.delete(file));
-    const recorder = new Recorder({ clock: parts.clock, sink: file, listens: parts.account.turns === "ours" });
+    const recorder = new Recorder({ clock: parts.clock, sink: file });
     file.write(beginningOf(headerOf(parts, version, recorder.now(), (id) => recorder.learn(id))));
     return new TappedConversation(parts, recorder, randomBytes(16).toString("hex"));
   }

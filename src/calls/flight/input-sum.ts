@@ -1,5 +1,5 @@
 import type { Item } from "./items.ts";
-import { AUDIBLE, BEAT, FRAME, flagsOf, INPUT, JUDGED, PUT_OFF } from "./tags.ts";
+import { BEAT, FRAME, flagsOf, INPUT, JUDGED, PUT_OFF } from "./tags.ts";
 import type { Field, Input } from "./tap.ts";
 
 /** The sum of all that came in, in 16 bits: what was dropped, swapped or altered makes it another one. */
@@ -48,7 +48,6 @@ export class InputSum {
     else if (item.kind === "heard") this.heard(item.level, item.floor, item.flags);
     else if (item.kind === "put-off") this.verdict(PUT_OFF, item.verdict);
     else if (item.kind === "judged") this.verdict(JUDGED, item.verdict);
-    else if (item.kind === "audible") this.verdict(AUDIBLE, item.audible);
     else if (item.kind === "seen") this.seen(item.name, item.value);
   }
 

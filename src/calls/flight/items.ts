@@ -4,7 +4,6 @@ import { type FieldSink, type FieldSource, readInput, writeInput } from "./field
 import { InputSum } from "./input-sum.ts";
 import {
   AT_ONCE,
-  AUDIBLE,
   BEAT,
   CHECK,
   COMMAND,
@@ -48,7 +47,6 @@ export type Item =
   | { readonly kind: "put-off"; readonly verdict: boolean }
   | { readonly kind: "judged"; readonly verdict: boolean }
   | { readonly kind: "heard"; readonly level: number; readonly floor: number; readonly flags: number }
-  | { readonly kind: "audible"; readonly audible: boolean }
   | { readonly kind: "seen"; readonly name: string; readonly value: string }
   | { readonly kind: "id"; readonly id: string }
   | { readonly kind: "check"; readonly sum: number }
@@ -132,10 +130,6 @@ export class ItemWriter implements FieldSink {
     this.byte(flags);
   }
 
-  audible(audible: boolean): void {
-    this.#verdict(AUDIBLE, audible);
-  }
-
   seen(name: string, value: string): void {
     this.#sum.seen(name, value);
     this.#tag(SEEN);
@@ -170,7 +164,6 @@ export class ItemWriter implements FieldSink {
     else if (item.kind === "put-off") this.putOff(item.verdict);
     else if (item.kind === "judged") this.judged(item.verdict);
     else if (item.kind === "heard") this.heard(item.level, item.floor, item.flags);
-    else if (item.kind === "audible") this.audible(item.audible);
     else if (item.kind === "seen") this.seen(item.name, item.value);
     else if (item.kind === "id") this.id(item.id);
     else if (item.kind === "check") this.check(item.sum);
@@ -309,8 +302,6 @@ class ItemReader implements FieldSource {
         return { kind: "judged", verdict };
       case HEARD:
         return { kind: "heard", level: this.byte(), floor: this.byte(), flags: this.byte() };
-      case AUDIBLE:
-        return { kind: "audible", audible: verdict };
       case SEEN:
         return { kind: "seen", name: this.text(), value: this.text() };
       case ID:

@@ -1,4 +1,3 @@
-import { decodeBase64 } from "../../audio/base64.ts";
 import { FRAME_BYTES, isAudible } from "../../audio/g711.ts";
 import type { Hearing } from "../../audio/speech-meter.ts";
 import type { MediaListener } from "../../carriers/carrier.ts";
@@ -18,8 +17,6 @@ export interface FlightSink {
 export interface RecorderParts {
   readonly clock: Clock;
   readonly sink: FlightSink;
-  /** Whether an ear listens to the frames; otherwise it is looked here whether they are audible. */
-  readonly listens: boolean;
 }
 
 /** A record that was cut off lacks no more than this and what one beat adds. */
@@ -28,7 +25,6 @@ const FLUSH_EVERY_MS = 2_000;
 const FLUSH_BYTES = 48 * 1024;
 /** Ids that are remembered; older ones do not come back. */
 const MOST_IDS = 4_096;
-const LONGEST_FRAME = 1_600;
 
 /**
  * Writes down what comes in to one conversation and what goes out. The conversation's time is told here, in whole
@@ -38,11 +34,9 @@ const LONGEST_FRAME = 1_600;
 export class Recorder implements Tap {
   readonly #clock: Clock;
   readonly #sink: FlightSink;
-  readonly #listens: boolean;
   readonly #items = new ItemWriter();
   readonly #ids = new Map<string, string>();
   readonly #seen = new Map<string, string>();
-  readonly #frame = new Uint8Array(LONGEST_FRAME);
   #idCount = 0;
   #nowMs: number;
   #flushedAtMs: number;
@@ -59,10 +53,9 @@ export class Recorder implements Tap {
     this.#atOnce = false;
   };
 
-  constructor({ clock, sink, listens }: RecorderParts) {
+  constructor({ clock, sink }: RecorderParts) {
     this.#clock = clock;
     this.#sink = sink;
-    this.#listens = listens;
     this.#nowMs = Math.round(clock.now());
     this.#flushedAtMs = this.#nowMs;
   }
@@ -109,10 +102,7 @@ export class Recorder implements Tap {
   frame(base64: Buffer, listener: Pick<MediaListener, "audio">): void {
     const nested = this.#outward;
     const afterMs = nested ? 0 : this.#passed();
-    if (!this.#isOver) {
-      this.#items.frame(afterMs, nested, this.#atOnce, bytesOf(base64));
-      if (!this.#listens) this.#items.audible(isAudible(this.#frame.subarray(0, decodeBase64(base64, this.#frame))));
-    }
+    if (!this.#isOver) this.#items.frame(afterMs, nested, this.#atOnce, bytesOf(base64));
     this.#inside = true;
     this.#outward = false;
     try {

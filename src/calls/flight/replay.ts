@@ -274,11 +274,6 @@ class Replayer implements Tap {
       const item = this.#items[at] as Item;
       if (isInput(item)) return false;
       if (item.kind === "put-off" && item.verdict) return false;
-      if (item.kind === "audible") {
-        this.#take(item);
-        this.#timeline.heard(this.#sinceMs, item.audible);
-        return item.audible;
-      }
       if (item.kind !== "heard") continue;
       this.#timeline.heard(this.#sinceMs, isAudibleFlag(item.flags));
       return isAudibleFlag(item.flags);

@@ -142,6 +142,7 @@ export class TappedSession implements EngineSession {
     speechStopped: ({ itemId, atInputMs }) => [this.#learn(itemId), atInputMs],
     turnCommitted: ({ itemId }) => [this.#learn(itemId)],
     turnEmpty: () => [],
+    updated: () => [],
     callerWords: ({ itemId, text, final }) => [this.#learn(itemId), ...meaningOf(text), final],
     callerWordsFailed: ({ itemId }) => [this.#learn(itemId)],
     agentWords: ({ responseId, itemId, text, final }) => [

@@ -44,12 +44,12 @@ export function tapParts(parts: ConversationParts, tap: Tap, secret: string): Co
     openers: tapOpeners(parts.openers, tap, secret),
     askAgent: askAgent && tapAgent(askAgent, tap, () => journal.call.id),
     recording: parts.recording && tapRecording(parts.recording, tap),
-    ear: account.turns === "ours" ? new TappedEar(parts.ear ?? new SpeechMeter(), tap) : undefined,
+    ear: new TappedEar(parts.ear ?? new SpeechMeter(), tap),
     onMediaClosed: (how) => tap.command(`media ${how}`, () => parts.onMediaClosed(how)),
     onLeave: (why) => tap.command(leaveLine(why), () => parts.onLeave(why)),
   } satisfies { [Part in keyof Required<ConversationParts>]: ConversationParts[Part] | undefined };
-  const { askAgent: agent, ear, recording, ...rest } = tapped;
-  return { ...rest, ...(agent && { askAgent: agent }), ...(ear && { ear }), ...(recording && { recording }) };
+  const { askAgent: agent, recording, ...rest } = tapped;
+  return { ...rest, ...(agent && { askAgent: agent }), ...(recording && { recording }) };
 }
 
 /** The phone's side with a tap before it. Of the keys that are pressed only those of `kept` are told. */

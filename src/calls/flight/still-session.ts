@@ -75,6 +75,7 @@ export class StillSession implements EngineSession {
     speechStopped: (itemId: string, atInputMs: number) => ({ itemId, atInputMs }),
     turnCommitted: (itemId: string) => ({ itemId }),
     turnEmpty: () => undefined,
+    updated: () => undefined,
     callerWords: (itemId: string, length: number, meaning: string, final: boolean) => ({
       itemId,
       text: meaningless([length, meaning]),

@@ -9,7 +9,6 @@ export const LEG_AUDIO = 7;
 export const PUT_OFF = 8;
 export const JUDGED = 9;
 export const HEARD = 10;
-export const AUDIBLE = 11;
 export const SEEN = 12;
 export const ID = 13;
 export const CHECK = 14;

@@ -179,7 +179,7 @@ export async function shortCall(
   };
   const blocks: Buffer[] = [];
   const sink = { write: (block: Buffer) => void blocks.push(block), end: () => {} };
-  const recorder = new Recorder({ clock, sink, listens: turns === "ours" });
+  const recorder = new Recorder({ clock, sink });
   const header = headerOf(parts, "1", recorder.now(), (id) => recorder.learn(id));
   const talk = new TappedConversation(parts, recorder, "secret");
   await talk.prepare();
