@@ -1,3 +1,5 @@
+import { randomFillSync } from "node:crypto";
+
 /*
  * The two hot messages of a session as bytes: caller audio up, agent audio down. No message with audio in it is
  * parsed or composed as JSON, and each send is one buffer.
@@ -13,14 +15,71 @@ export interface AudioDelta {
 const APPEND_HEAD = Buffer.from('{"type":"input_audio_buffer.append","audio":"', "latin1");
 const APPEND_TAIL = Buffer.from('"}', "latin1");
 
-/** Writes `input_audio_buffer.append` for base64 audio in ASCII bytes. */
-export function writeAppend(base64: Buffer): Buffer {
-  const size = APPEND_HEAD.length + base64.length + APPEND_TAIL.length;
-  const message = Buffer.allocUnsafe(size);
-  APPEND_HEAD.copy(message, 0);
-  base64.copy(message, APPEND_HEAD.length);
-  APPEND_TAIL.copy(message, size - APPEND_TAIL.length);
-  return message;
+/** Bytes of a message that there is room for at first: a usual one has 265. */
+const FIRST_ROOM = 512;
+/** Masks that are made at once. */
+const MASKS = 256;
+const FINAL_TEXT = 0x81;
+const MASKED = 0x80;
+
+/**
+ * Writes `input_audio_buffer.append` as whole frames of a WebSocket client, masked with a number that nobody can
+ * foresee (RFC 6455, 5.2 and 5.3): composed once, masked four bytes at a time, copied once. One instance serves one
+ * session.
+ */
+export class AppendFrames {
+  #plain = roomFor(FIRST_ROOM);
+  #masked = roomFor(FIRST_ROOM);
+  readonly #masks = new Int32Array(MASKS);
+  #usedMasks = MASKS;
+  /** The mask of the latest frame, in the order of bytes in which it was applied. */
+  readonly #maskWord = new Int32Array(1);
+  readonly #maskBytes = new Uint8Array(this.#maskWord.buffer);
+
+  constructor() {
+    this.#plain.bytes.set(APPEND_HEAD);
+  }
+
+  /** The frame for base64 audio in ASCII bytes, in memory of its own. */
+  frame(base64: Buffer): Buffer {
+    const size = APPEND_HEAD.length + base64.length + APPEND_TAIL.length;
+    if (size > this.#plain.bytes.length) this.#grow(size);
+    const plain = this.#plain;
+    plain.bytes.set(base64, APPEND_HEAD.length);
+    plain.bytes.set(APPEND_TAIL, size - APPEND_TAIL.length);
+    const mask = this.#nextMask();
+    const { words, bytes } = this.#masked;
+    for (let i = 0; 4 * i < size; i++) words[i] = (plain.words[i] as number) ^ mask;
+    const header = size < 126 ? 2 : size < 65_536 ? 4 : 10;
+    const frame = Buffer.allocUnsafe(header + 4 + size);
+    frame[0] = FINAL_TEXT;
+    if (header === 2) frame[1] = MASKED | size;
+    else if (header === 4) {
+      frame[1] = MASKED | 126;
+      frame.writeUInt16BE(size, 2);
+    } else {
+      frame[1] = MASKED | 127;
+      frame.writeBigUInt64BE(BigInt(size), 2);
+    }
+    this.#maskWord[0] = mask;
+    frame.set(this.#maskBytes, header);
+    bytes.copy(frame, header + 4, 0, size);
+    return frame;
+  }
+
+  #nextMask(): number {
+    if (this.#usedMasks === MASKS) {
+      randomFillSync(this.#masks);
+      this.#usedMasks = 0;
+    }
+    return this.#masks[this.#usedMasks++] as number;
+  }
+
+  #grow(size: number): void {
+    this.#plain = roomFor(2 * size);
+    this.#plain.bytes.set(APPEND_HEAD);
+    this.#masked = roomFor(2 * size);
+  }
 }
 
 /**
@@ -55,6 +114,12 @@ export function scanAudioDelta(message: Buffer): AudioDelta | undefined {
 }
 
 // --- Internal helpers ---
+
+/** Memory that is read as bytes and as words. */
+function roomFor(size: number): { readonly bytes: Buffer; readonly words: Int32Array } {
+  const memory = new ArrayBuffer(4 * Math.ceil(size / 4));
+  return { bytes: Buffer.from(memory), words: new Int32Array(memory) };
+}
 
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;

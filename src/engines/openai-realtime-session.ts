@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { EventEmitter } from "eventemitter3";
 import type {
   RealtimeClientEvent,
@@ -20,7 +21,7 @@ import type {
   PendingResponse,
   ResponseOrder,
 } from "./engine.ts";
-import { scanAudioDelta, writeAppend } from "./openai-bytes.ts";
+import { AppendFrames, scanAudioDelta } from "./openai-bytes.ts";
 import { isAccountRefused, isCrossing, refusal, responseFailure } from "./openai-errors.ts";
 import {
   orderOf,
@@ -46,6 +47,9 @@ const MAX_BUFFERED_BYTES = 256 * 1024;
 export class OpenAIRealtimeSession implements EngineSession {
   readonly model: string;
   readonly #socket: WebSocket;
+  /** The connection below the socket, once it stands: the caller's audio goes out on it as frames of ours. */
+  #wire: Writable | undefined;
+  readonly #appends = new AppendFrames();
   readonly #events = new EventEmitter<EngineEvents>();
   readonly #sequencer: ResponseSequencer;
   readonly #produced = new Map<string, number>();
@@ -70,6 +74,9 @@ export class OpenAIRealtimeSession implements EngineSession {
         this.#send({ type: "response.create", event_id: orderId, response: toWireResponse(order, orderId) }),
       cancel: (responseId) => this.#sendCrossing({ type: "response.cancel", response_id: responseId }),
       watch: { clock, answerMs: ANSWER_MS, pauseMs: PAUSE_MS, overdue: () => this.#giveUp(silent()) },
+    });
+    socket.once("upgrade", (response) => {
+      this.#wire = response.socket;
     });
     socket.on("error", (error) => {
       this.#lastError = error;
@@ -111,7 +118,8 @@ export class OpenAIRealtimeSession implements EngineSession {
       return;
     }
     this.#isStalled = false;
-    this.#socket.send(writeAppend(base64), { binary: false });
+    // Nothing of ours is ever compressed or in fragments: whole frames may stand behind each other on the wire.
+    this.#wire?.write(this.#appends.frame(base64));
   }
 
   respond(order: ResponseOrder): void {

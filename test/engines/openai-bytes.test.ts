@@ -1,6 +1,8 @@
+import type { Writable } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { scanAudioDelta, writeAppend } from "../../src/engines/openai-bytes.ts";
+import * as ws from "ws";
+import { AppendFrames, scanAudioDelta } from "../../src/engines/openai-bytes.ts";
 import { oddJson } from "../../src/testing/speech-model/wire.ts";
 
 const BASE = {
@@ -129,13 +131,42 @@ describe("agent audio, read from the bytes", () => {
   });
 });
 
-test("caller audio is written as JSON that says exactly what it holds", () => {
-  fc.assert(
-    fc.property(audio, (base64) => {
-      expect(JSON.parse(writeAppend(Buffer.from(base64, "latin1")).toString("utf8"))).toEqual({
-        type: "input_audio_buffer.append",
-        audio: base64,
-      });
-    }),
-  );
+/** The types of `ws` leave it out. */
+const { Receiver } = ws as unknown as { Receiver: new (options: { isServer: boolean }) => Writable };
+
+/** What a server reads, by the receiver of `ws`, which refuses whatever breaks the protocol. */
+function readBack(frames: readonly Buffer[]): string[] {
+  const texts: string[] = [];
+  const receiver = new Receiver({ isServer: true });
+  receiver.on("error", (error: Error) => texts.push(String(error)));
+  receiver.on("message", (data: Buffer, isBinary: boolean) => texts.push(isBinary ? "binary" : data.toString()));
+  for (const frame of frames) receiver.write(frame);
+  return texts;
+}
+
+describe("caller audio", () => {
+  test("goes out as frames that say exactly what it holds, whatever was sent before", () => {
+    fc.assert(
+      fc.property(fc.array(audio, { minLength: 1, maxLength: 5 }), (pieces) => {
+        const writer = new AppendFrames();
+        const frames = pieces.map((base64) => writer.frame(Buffer.from(base64, "latin1")));
+        expect(readBack(frames).map((text) => JSON.parse(text))).toEqual(
+          pieces.map((base64) => ({ type: "input_audio_buffer.append", audio: base64 })),
+        );
+      }),
+    );
+  });
+
+  test.each([0, 76, 80, 216, 1_000, 65_484, 65_488, 200_000])("of %d characters is one frame", (length) => {
+    const base64 = "ABCD".repeat(length / 4);
+    const texts = readBack([new AppendFrames().frame(Buffer.from(base64, "latin1"))]);
+    expect(texts).toEqual([`{"type":"input_audio_buffer.append","audio":"${base64}"}`]);
+  });
+
+  test("is masked, each time with another number", () => {
+    const writer = new AppendFrames();
+    const frame = Buffer.from("ABCD".repeat(54));
+    const masks = new Set(Array.from({ length: 1_000 }, () => writer.frame(frame).toString("hex", 4, 8)));
+    expect(masks.size).toBeGreaterThan(995);
+  });
 });

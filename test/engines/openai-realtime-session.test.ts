@@ -9,10 +9,10 @@ class Socket extends EventEmitter {
   readonly OPEN = 1;
   readyState = 1;
   bufferedAmount = 0;
-  readonly sent: string[] = [];
-  send(data: Buffer | string): void {
-    this.sent.push(data.toString());
-  }
+  /** Frames of audio on the wire. */
+  frames = 0;
+  readonly wire = { write: () => void this.frames++ };
+  send(): void {}
   close(): void {}
   terminate(): void {}
 }
@@ -20,16 +20,17 @@ class Socket extends EventEmitter {
 test("caller audio that the model does not take is dropped, told of once, and goes on when it is taken again", () => {
   const socket = new Socket();
   const session = new OpenAIRealtimeSession(socket as unknown as WebSocket, "gpt-realtime-2.1", handClock());
+  socket.emit("upgrade", { socket: socket.wire });
   const faults: string[] = [];
   session.on("fault", ({ message }) => faults.push(message));
   const frame = Buffer.from("//8=");
   session.sendAudio(frame);
   socket.bufferedAmount = 256 * 1024 + 1;
   for (let i = 0; i < 100; i++) session.sendAudio(frame);
-  expect(socket.sent).toEqual(['{"type":"input_audio_buffer.append","audio":"//8="}']);
+  expect(socket.frames).toBe(1);
   expect(faults).toEqual([expect.stringContaining("takes no more of the caller's audio")]);
   socket.bufferedAmount = 0;
   session.sendAudio(frame);
-  expect(socket.sent).toHaveLength(2);
+  expect(socket.frames).toBe(2);
   session.close();
 });
