@@ -129,7 +129,7 @@ test("a frozen stream neither sends nor reads until it thaws, and its time stamp
 test("single frames can get lost", async () => {
   world.network.faults.deliverFrame = ({ chunk }) => chunk % 2 === 0;
   const opened = nextStream();
-  const call = world.ring({ script: (line) => line.pause(300) });
+  const call = world.ring({ script: (line) => line.pause(2_000) });
   const { messages } = await opened;
   await call.ended;
   const chunks = messages.filter(({ event }) => event === "media").map(({ media }) => Number(media.chunk));
