@@ -21,13 +21,10 @@ const DEFAULT_PACING: Pacing = { leadMs: 350, pieceMs: 100 };
 /** Sound that goes on where it was paused rises for so many samples (5 ms), or it would click. */
 const RISE_SAMPLES = 40;
 
-const NONE: readonly Piece[] = [];
-
 interface Queued {
   readonly itemId: string;
-  /** What waits, oldest first, but for `taken` bytes of the first. */
+  /** What waits, oldest first. */
   chunks: Uint8Array[];
-  taken: number;
   bytes: number;
   /** Whether the engine has said that no more comes. */
   complete: boolean;
@@ -57,11 +54,9 @@ export class Pacer {
   /** Whether anything waits that could be sent. */
   get waiting(): boolean {
     const last = this.#queue.length - 1;
-    for (let i = 0; i <= last; i++) {
-      const { bytes, complete } = this.#queue[i] as Queued;
-      if (bytes >= FRAME_BYTES || (bytes > 0 && (complete || i < last))) return true;
-    }
-    return false;
+    return this.#queue.some(
+      ({ bytes, complete }, index) => bytes >= FRAME_BYTES || (bytes > 0 && (complete || index < last)),
+    );
   }
 
   /** When what was handed out has played, on the clock of `take`; in the past when nothing plays. */
@@ -73,7 +68,7 @@ export class Pacer {
   push(itemId: string, audio: Uint8Array): void {
     let item = this.#queue.find((queued) => queued.itemId === itemId);
     if (!item) {
-      item = { itemId, chunks: [], taken: 0, bytes: 0, complete: false };
+      item = { itemId, chunks: [], bytes: 0, complete: false };
       this.#queue.push(item);
     }
     item.chunks.push(audio);
@@ -92,9 +87,9 @@ export class Pacer {
   }
 
   /** The pieces that are due at `nowMs`. */
-  take(nowMs: number): readonly Piece[] {
-    if (this.#held) return NONE;
-    let due: Piece[] | undefined;
+  take(nowMs: number): Piece[] {
+    const due: Piece[] = [];
+    if (this.#held) return due;
     for (let item = this.#queue[0]; item; item = this.#queue[0]) {
       if (item.bytes === 0) {
         // The item that is being produced stays until it is complete or another one follows.
@@ -109,13 +104,9 @@ export class Pacer {
       this.#goesOn = false;
       const startsAtMs = Math.max(nowMs, this.#playsUntilMs);
       this.#playsUntilMs = startsAtMs + mulawMs(audio.length);
-      due ??= [];
       due.push({ itemId: item.itemId, audio, startsAtMs });
     }
-    if (!due) return NONE;
-    const playing = this.#out.findIndex((piece) => endOf(piece) > nowMs);
-    this.#out.splice(0, playing < 0 ? this.#out.length : playing);
-    this.#out.push(...due);
+    if (due.length > 0) this.#out = [...this.#out.filter((piece) => endOf(piece) > nowMs), ...due];
     return due;
   }
 
@@ -157,11 +148,9 @@ export class Pacer {
     let first = this.#queue[0];
     if (first?.itemId !== itemId) {
       // Its end, if it has one, was told while it lay here; what is put back before another item is complete anyway.
-      first = { itemId, chunks: [], taken: 0, bytes: 0, complete: true };
+      first = { itemId, chunks: [], bytes: 0, complete: true };
       this.#queue.unshift(first);
     }
-    if (first.taken > 0) first.chunks[0] = (first.chunks[0] as Uint8Array).subarray(first.taken);
-    first.taken = 0;
     first.chunks.unshift(audio);
     first.bytes += audio.length;
   }
@@ -199,27 +188,19 @@ function rising(audio: Uint8Array): Uint8Array {
 
 function dequeue(item: Queued, count: number): Uint8Array {
   item.bytes -= count;
-  const first = next(item, count);
-  if (first.length === count) return first;
+  const first = item.chunks[0] as Uint8Array;
+  if (first.length > count) {
+    item.chunks[0] = first.subarray(count);
+    return first.subarray(0, count);
+  }
   const out = new Uint8Array(count);
-  out.set(first);
-  for (let at = first.length; at < count; ) {
-    const part = next(item, count - at);
+  for (let at = 0; at < count; ) {
+    const chunk = item.chunks[0] as Uint8Array;
+    const part = chunk.subarray(0, count - at);
     out.set(part, at);
     at += part.length;
+    if (part.length === chunk.length) item.chunks.shift();
+    else item.chunks[0] = chunk.subarray(part.length);
   }
   return out;
-}
-
-/** Takes the next bytes of an item that lie together, `count` at most. */
-function next(item: Queued, count: number): Uint8Array {
-  const chunk = item.chunks[0] as Uint8Array;
-  const from = item.taken;
-  const until = Math.min(from + count, chunk.length);
-  item.taken = until;
-  if (until === chunk.length) {
-    item.chunks.shift();
-    item.taken = 0;
-  }
-  return chunk.subarray(from, until);
 }

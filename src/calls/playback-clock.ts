@@ -12,8 +12,7 @@ export class PlaybackClock {
   #generation = 0;
   #count = 0;
   /** When the sound before each mark ends, on this clock, by the mark's name. */
-  readonly #expected = new Map<string, number>();
-  #oldestMs: number | undefined;
+  #expected = new Map<string, number>();
   #late: number[] = [];
   #lagMs = 0;
   /** When the sound before the latest mark that came back ended, on this clock. */
@@ -36,8 +35,8 @@ export class PlaybackClock {
    */
   believed(nowMs: number): number {
     const at = this.at(nowMs);
-    const oldestMs = this.#oldestMs;
-    if (oldestMs === undefined || this.#confirmedMs === undefined || at - oldestMs < OVERDUE_MS) return at;
+    const [oldest] = this.#expected.values();
+    if (oldest === undefined || this.#confirmedMs === undefined || at - oldest < OVERDUE_MS) return at;
     return Math.min(at, this.#confirmedMs);
   }
 
@@ -46,7 +45,6 @@ export class PlaybackClock {
     this.#count += 1;
     const name = `${this.#generation}.${this.#count}`;
     this.#expected.set(name, endsAtMs);
-    this.#oldestMs ??= endsAtMs;
     return name;
   }
 
@@ -54,7 +52,6 @@ export class PlaybackClock {
   cleared(): void {
     this.#generation += 1;
     this.#expected.clear();
-    this.#oldestMs = undefined;
   }
 
   /** A mark came back at `nowMs` of the wall. One that is unknown, or of dropped sound, is ignored. */
@@ -62,7 +59,6 @@ export class PlaybackClock {
     const endsAtMs = this.#expected.get(name);
     if (endsAtMs === undefined) return;
     this.#expected.delete(name);
-    [this.#oldestMs] = this.#expected.values();
     this.#confirmedMs = Math.max(this.#confirmedMs ?? endsAtMs, endsAtMs);
     this.#late = [...this.#late, Math.max(0, nowMs - endsAtMs)].slice(-AGREEING);
     if (this.#late.length === AGREEING) this.#lagMs = Math.min(...this.#late);

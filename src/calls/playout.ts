@@ -100,14 +100,13 @@ export class Playout {
   /** Takes out the items that have played out at `nowMs`. */
   takeFinished(nowMs: number): readonly ItemPlayout[] {
     if (this.#items.size === 0) return NONE;
-    let done: ItemPlayout[] | undefined;
+    const done: ItemPlayout[] = [];
     for (const item of this.#items.values()) {
       if (!item.complete || leftMs(item, nowMs) > 0) continue;
       this.#items.delete(item.itemId);
-      done ??= [];
       done.push(view(item, nowMs));
     }
-    return done ?? NONE;
+    return done;
   }
 
   /** Takes out all items, as they were when playback stopped at `nowMs`. */

@@ -1,9 +1,6 @@
 import { FRAME_BYTES, FRAME_MS, isAudible } from "../audio/g711.ts";
 import type { Piece } from "../audio/pacer.ts";
 
-/** So many frames that have played are dropped at once. */
-const MOST_PLAYED = 256;
-
 /**
  * Measures the longest silence of a call: no outgoing audio above −45 dBFS, by playout, from the moment somebody waits
  * for us (answered, the caller's turn ended, an answer due, a tool running) to the next audible frame; not while the
@@ -12,9 +9,8 @@ const MOST_PLAYED = 256;
 export class SilenceMeter {
   #waitingSinceMs: number | undefined;
   #longestMs = 0;
-  /** When audible frames that were sent start to play, oldest first; those before `#played` have. */
-  readonly #audibleAtMs: number[] = [];
-  #played = 0;
+  /** When audible frames that were sent start to play, oldest first. */
+  #audibleAtMs: number[] = [];
   #lastAudibleEndMs = 0;
   #callerHeardUntilMs = 0;
   #callerSpeaks = false;
@@ -43,14 +39,15 @@ export class SilenceMeter {
    */
   silentSinceMs(nowMs: number): number | undefined {
     this.#settle(nowMs);
-    if (this.#waitingSinceMs === undefined || !this.#sounds) return this.#waitingSinceMs;
-    return this.#owing ? (this.#audibleAtMs.at(-1) as number) + FRAME_MS : undefined;
+    const lastMs = this.#audibleAtMs.at(-1);
+    if (this.#waitingSinceMs === undefined || lastMs === undefined) return this.#waitingSinceMs;
+    return this.#owing ? lastMs + FRAME_MS : undefined;
   }
 
   /** Since when it is for the caller to speak: our words have played, nobody speaks, and we owe nothing. */
   callersTurnSinceMs(nowMs: number): number | undefined {
     this.#settle(nowMs);
-    const busy = this.#callerSpeaks || this.#waitingSinceMs !== undefined || this.#sounds;
+    const busy = this.#callerSpeaks || this.#waitingSinceMs !== undefined || this.#audibleAtMs.length > 0;
     return busy || !this.#answered ? undefined : this.#lastAudibleEndMs;
   }
 
@@ -121,7 +118,7 @@ export class SilenceMeter {
   /** What was sent and has not played was thrown away. */
   cleared(nowMs: number): void {
     this.#settle(nowMs);
-    this.#forget(this.#audibleAtMs.length);
+    this.#audibleAtMs = [];
     this.#lastAudibleEndMs = Math.min(this.#lastAudibleEndMs, nowMs);
   }
 
@@ -136,21 +133,12 @@ export class SilenceMeter {
     if (this.#answered && !this.#callerSpeaks) this.#waitingSinceMs ??= nowMs;
   }
 
-  /** Whether audible sound that was sent has yet to play. */
-  get #sounds(): boolean {
-    return this.#audibleAtMs.length > 0;
-  }
-
   /** Plays the queue up to now. */
   #settle(nowMs: number): void {
-    const { length } = this.#audibleAtMs;
-    if (length === 0) return;
-    for (; this.#played < length; this.#played++) {
-      const startsAtMs = this.#audibleAtMs[this.#played] as number;
-      if (startsAtMs > nowMs) {
-        if (this.#played >= MOST_PLAYED) this.#forget(this.#played);
-        return;
-      }
+    let played = 0;
+    for (const startsAtMs of this.#audibleAtMs) {
+      if (startsAtMs > nowMs) break;
+      played += 1;
       if (this.#waitingSinceMs !== undefined && startsAtMs >= this.#waitingSinceMs) {
         this.#longestMs = Math.max(this.#longestMs, startsAtMs - this.#waitingSinceMs);
         this.#waitingSinceMs = undefined;
@@ -158,12 +146,6 @@ export class SilenceMeter {
       this.#lastAudibleEndMs = startsAtMs + FRAME_MS;
       if (this.#owing && !this.#callerSpeaks) this.#waitingSinceMs = this.#lastAudibleEndMs;
     }
-    this.#forget(length);
-  }
-
-  /** Drops the oldest `count` of what was sent. */
-  #forget(count: number): void {
-    this.#audibleAtMs.splice(0, count);
-    this.#played = 0;
+    if (played > 0) this.#audibleAtMs.splice(0, played);
   }
 }
