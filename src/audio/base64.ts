@@ -4,6 +4,19 @@ const VALUES: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 const PADDING = 0x3d;
 
+/** Bytes of a caller's frame that are listened to; it usually has 160. */
+const LONGEST_FRAME = 1_600;
+
+/** Decodes frames of base64 into one and the same memory. */
+export class FrameDecoder {
+  readonly #bytes = new Uint8Array(LONGEST_FRAME);
+
+  /** The bytes of a frame, valid until the next. */
+  decode(base64: Uint8Array): Uint8Array {
+    return this.#bytes.subarray(0, decodeBase64(base64, this.#bytes));
+  }
+}
+
 /**
  * Decodes base64 in ASCII bytes, whole groups of four, without allocating: for frames that come fifty times a second.
  * Says how many bytes it wrote; what does not fit into `into` is left out.

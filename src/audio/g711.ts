@@ -48,20 +48,19 @@ const SQUARES: Float64Array = Float64Array.from(MULAW_TO_LINEAR, (sample) => sam
 
 /** The sum of the squared samples of µ-law bytes, or of those `from` … `until` of them. Exact. */
 export function energyOf(bytes: Uint8Array, from = 0, until: number = bytes.length): number {
-  const end = Math.min(until, bytes.length);
   // Four sums at once: each addition need not wait for the one before it.
   let a = 0;
   let b = 0;
   let c = 0;
   let d = 0;
   let i = from;
-  for (; i + 3 < end; i += 4) {
+  for (; i + 3 < until; i += 4) {
     a += SQUARES[bytes[i] as number] as number;
     b += SQUARES[bytes[i + 1] as number] as number;
     c += SQUARES[bytes[i + 2] as number] as number;
     d += SQUARES[bytes[i + 3] as number] as number;
   }
-  for (; i < end; i++) a += SQUARES[bytes[i] as number] as number;
+  for (; i < until; i++) a += SQUARES[bytes[i] as number] as number;
   return a + b + c + d;
 }
 

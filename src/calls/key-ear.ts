@@ -1,9 +1,6 @@
-import { decodeBase64 } from "../audio/base64.ts";
+import { FrameDecoder } from "../audio/base64.ts";
 import { DtmfDetector } from "../audio/dtmf.ts";
 import type { MediaLeg } from "../carriers/carrier.ts";
-
-/** Bytes of a frame that are listened to; it usually has 160. */
-const LONGEST_FRAME = 1_600;
 
 /**
  * A leg whose carrier tells of no keys: they are heard in the caller's sound, and told behind the frame in which they
@@ -11,7 +8,7 @@ const LONGEST_FRAME = 1_600;
  */
 export function withKeyEar(leg: MediaLeg): MediaLeg {
   const detector = new DtmfDetector();
-  const frame = new Uint8Array(LONGEST_FRAME);
+  const decoder = new FrameDecoder();
   return {
     legId: leg.legId,
     streamId: leg.streamId,
@@ -27,8 +24,7 @@ export function withKeyEar(leg: MediaLeg): MediaLeg {
       leg.listen({
         audio(base64) {
           listener.audio(base64);
-          const keys = detector.hear(frame.subarray(0, decodeBase64(base64, frame)));
-          for (const key of keys) listener.dtmf(key);
+          for (const key of detector.hear(decoder.decode(base64))) listener.dtmf(key);
         },
         marked: (name) => listener.marked(name),
         dtmf: (digit) => listener.dtmf(digit),

@@ -1,4 +1,4 @@
-import { decodeBase64 } from "../audio/base64.ts";
+import { FrameDecoder } from "../audio/base64.ts";
 import { FRAME_MS, isAudible, mulawMs } from "../audio/g711.ts";
 import { Pacer, type Piece } from "../audio/pacer.ts";
 import type { MediaLeg, MediaListener } from "../carriers/carrier.ts";
@@ -11,8 +11,6 @@ import type { Ticker } from "./ticker.ts";
 
 /** Caller frames kept while the engine's socket opens: ten seconds. */
 const KEPT_FRAMES = 500;
-/** Bytes of a caller's frame that are listened to; it usually has 160. */
-const LONGEST_FRAME = 1_600;
 /** Carriers send a frame every 20 ms, also of silence: without any for so long the connection is dead, though open. */
 const DEAD_AFTER_MS = 8_000;
 /** A beat that comes so much later than the one before says that this process stood still, not the phone. */
@@ -71,8 +69,7 @@ export class MediaBridge {
   #leg: MediaLeg | undefined;
   #session: EngineSession | undefined;
   #kept: Buffer[] = [];
-  /** The caller's newest frame, decoded. */
-  readonly #frame = new Uint8Array(LONGEST_FRAME);
+  readonly #decoder = new FrameDecoder();
   /** When frame 0 of the caller was due, by the frame that came with the least delay; unset before the first. */
   #inputStartMs: number | undefined;
   #frames = 0;
@@ -266,7 +263,7 @@ export class MediaBridge {
     // A frame that came late was spoken on time; frames that were lost are not counted, hence the bound.
     const endedAtMs = Math.max(this.#inputStartMs + sinceStartMs, now - MOST_JITTER_MS);
     this.#newestFrameMs = endedAtMs;
-    const frame = this.#frame.subarray(0, decodeBase64(base64, this.#frame));
+    const frame = this.#decoder.decode(base64);
     this.silence.callerFrame(isAudible(frame), endedAtMs);
     if (this.#session) {
       this.#session.sendAudio(base64);

@@ -1,4 +1,5 @@
 import { randomFillSync } from "node:crypto";
+import { frameHeadBytes, writeTextFrameHead } from "../core/text-frames.ts";
 
 /*
  * The two hot messages of a session as bytes: caller audio up, agent audio down. No message with audio in it is
@@ -19,8 +20,7 @@ const APPEND_TAIL = Buffer.from('"}', "latin1");
 const FIRST_ROOM = 512;
 /** Masks that are made at once. */
 const MASKS = 256;
-const FINAL_TEXT = 0x81;
-const MASKED = 0x80;
+const MASK_BYTES = 4;
 
 /**
  * Writes `input_audio_buffer.append` as whole frames of a WebSocket client, masked with a number that nobody can
@@ -50,20 +50,11 @@ export class AppendFrames {
     const mask = this.#nextMask();
     const { words, bytes } = this.#masked;
     for (let i = 0; 4 * i < size; i++) words[i] = (plain.words[i] as number) ^ mask;
-    const header = size < 126 ? 2 : size < 65_536 ? 4 : 10;
-    const frame = Buffer.allocUnsafe(header + 4 + size);
-    frame[0] = FINAL_TEXT;
-    if (header === 2) frame[1] = MASKED | size;
-    else if (header === 4) {
-      frame[1] = MASKED | 126;
-      frame.writeUInt16BE(size, 2);
-    } else {
-      frame[1] = MASKED | 127;
-      frame.writeBigUInt64BE(BigInt(size), 2);
-    }
+    const frame = Buffer.allocUnsafe(frameHeadBytes(size) + MASK_BYTES + size);
+    const at = writeTextFrameHead(frame, 0, size, true);
     this.#maskWord[0] = mask;
-    frame.set(this.#maskBytes, header);
-    bytes.copy(frame, header + 4, 0, size);
+    frame.set(this.#maskBytes, at);
+    bytes.copy(frame, at + MASK_BYTES, 0, size);
     return frame;
   }
 

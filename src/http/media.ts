@@ -2,6 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { MediaSocket, RawRequest } from "../carriers/carrier.ts";
+import { frameHeadBytes, writeTextFrameHead } from "../core/text-frames.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { WebhookDesk } from "./doors.ts";
 import { type CarrierPath, carrierPath, isOwnHost, ownPath, pathPrefix, splitTarget } from "./paths.ts";
@@ -94,32 +95,18 @@ export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts):
 
 // --- Internal helpers ---
 
-const FINAL_TEXT = 0x81;
-
 /** Whole text frames of a server, which are not masked, in one buffer (RFC 6455, 5.2). */
 function textFrames(texts: readonly Buffer[]): Buffer {
   let size = 0;
-  for (const { length } of texts) size += length + headerSize(length);
+  for (const { length } of texts) size += frameHeadBytes(length) + length;
   const all = Buffer.allocUnsafe(size);
   let at = 0;
   for (const text of texts) {
-    all[at] = FINAL_TEXT;
-    const header = headerSize(text.length);
-    if (header === 2) all[at + 1] = text.length;
-    else if (header === 4) {
-      all[at + 1] = 126;
-      all.writeUInt16BE(text.length, at + 2);
-    } else {
-      all[at + 1] = 127;
-      all.writeBigUInt64BE(BigInt(text.length), at + 2);
-    }
-    text.copy(all, at + header);
-    at += header + text.length;
+    at = writeTextFrameHead(all, at, text.length, false);
+    at += text.copy(all, at);
   }
   return all;
 }
-
-const headerSize = (length: number) => (length < 126 ? 2 : length < 65_536 ? 4 : 10);
 
 interface Refusal {
   readonly problem: Problem;
