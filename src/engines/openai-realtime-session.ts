@@ -10,6 +10,7 @@ import type { WebSocket } from "ws";
 import { mulawMs } from "../audio/g711.ts";
 import type { Clock } from "../core/clock.ts";
 import { EngineUnreachableError, type VoiceError } from "../core/errors.ts";
+import { readTexts } from "../core/text-messages.ts";
 import type {
   EngineConfig,
   EngineEvents,
@@ -77,6 +78,7 @@ export class OpenAIRealtimeSession implements EngineSession {
     });
     socket.once("upgrade", (response) => {
       this.#wire = response.socket;
+      socket.once("open", () => readTexts(socket, response.socket, false));
     });
     socket.on("error", (error) => {
       this.#lastError = error;

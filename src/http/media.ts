@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { MediaSocket, RawRequest } from "../carriers/carrier.ts";
 import { frameHeadBytes, writeTextFrameHead } from "../core/text-frames.ts";
+import { readTexts } from "../core/text-messages.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { WebhookDesk } from "./doors.ts";
 import { type CarrierPath, carrierPath, isOwnHost, ownPath, pathPrefix, splitTarget } from "./paths.ts";
@@ -56,6 +57,7 @@ export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts):
 
   function accept(accountId: string, socket: WebSocket, wire: Duplex): void {
     socket.on("error", (error) => logger.warn("a media socket failed", { accountId, error: String(error) }));
+    readTexts(socket, wire, true);
     // Its messages are single Buffers: that is what `nodebuffer`, its default, means.
     const media: MediaSocket = Object.assign(socket, {
       sendAll(texts: readonly Buffer[]) {
