@@ -1,9 +1,10 @@
-import { decodeMulaw, FRAME_BYTES, FRAME_MS, linearToMulaw, mulawMs } from "./g711.ts";
+import { decodeMulaw, FRAME_BYTES, FRAME_MS, linearToMulaw, MULAW_SILENCE, mulawMs } from "./g711.ts";
+import { SoundRing } from "./sound-ring.ts";
 
 /** A piece of one item that is to be sent now. */
 export interface Piece {
   readonly itemId: string;
-  /** µ-law, whole 20 ms frames but for the last piece of an item, which is padded to one. */
+  /** µ-law in whole 20 ms frames, the last of an item padded to one; valid until more is pushed. */
   readonly audio: Uint8Array;
   /** When its first sample plays, on the clock that `take` was given. */
   readonly startsAtMs: number;
@@ -21,13 +22,27 @@ const DEFAULT_PACING: Pacing = { leadMs: 350, pieceMs: 100 };
 /** Sound that goes on where it was paused rises for so many samples (5 ms), or it would click. */
 const RISE_SAMPLES = 40;
 
+/** Sound that stands at one place, in bytes. */
+interface Stretch {
+  readonly from: number;
+  to: number;
+}
+
 interface Queued {
   readonly itemId: string;
   /** What waits, oldest first. */
-  chunks: Uint8Array[];
+  stretches: Stretch[];
   bytes: number;
   /** Whether the engine has said that no more comes. */
   complete: boolean;
+}
+
+/** What was handed out. */
+interface Out {
+  readonly itemId: string;
+  readonly stretches: readonly Stretch[];
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
 }
 
 /**
@@ -38,9 +53,10 @@ interface Queued {
 export class Pacer {
   readonly #leadMs: number;
   readonly #pieceBytes: number;
+  readonly #sound = new SoundRing();
   #queue: Queued[] = [];
   /** What was handed out and may not have played yet, in order. */
-  #out: Piece[] = [];
+  #out: Out[] = [];
   #playsUntilMs = 0;
   #held = false;
   /** Whether what is handed out next goes on after a pause. */
@@ -54,9 +70,11 @@ export class Pacer {
   /** Whether anything waits that could be sent. */
   get waiting(): boolean {
     const last = this.#queue.length - 1;
-    return this.#queue.some(
-      ({ bytes, complete }, index) => bytes >= FRAME_BYTES || (bytes > 0 && (complete || index < last)),
-    );
+    for (let i = 0; i <= last; i++) {
+      const { bytes, complete } = this.#queue[i] as Queued;
+      if (bytes >= FRAME_BYTES || (bytes > 0 && (complete || i < last))) return true;
+    }
+    return false;
   }
 
   /** When what was handed out has played, on the clock of `take`; in the past when nothing plays. */
@@ -64,14 +82,18 @@ export class Pacer {
     return this.#playsUntilMs;
   }
 
-  /** Adds audio of an item behind what waits of it; a new item goes behind all others. */
+  /** Adds a copy of audio of an item behind what waits of it; a new item goes behind all others. */
   push(itemId: string, audio: Uint8Array): void {
     let item = this.#queue.find((queued) => queued.itemId === itemId);
     if (!item) {
-      item = { itemId, chunks: [], bytes: 0, complete: false };
+      item = { itemId, stretches: [], bytes: 0, complete: false };
       this.#queue.push(item);
     }
-    item.chunks.push(audio);
+    const from = this.#sound.end;
+    this.#sound.write(audio, this.#neededFrom());
+    const last = item.stretches.at(-1);
+    if (last?.to === from) last.to += audio.length;
+    else item.stretches.push({ from, to: from + audio.length });
     item.bytes += audio.length;
   }
 
@@ -87,9 +109,10 @@ export class Pacer {
   }
 
   /** The pieces that are due at `nowMs`. */
-  take(nowMs: number): Piece[] {
+  take(nowMs: number): readonly Piece[] {
+    if (this.#held || this.#queue.length === 0) return NOTHING;
+    while (this.#out[0] && this.#out[0].endsAtMs <= nowMs) this.#out.shift();
     const due: Piece[] = [];
-    if (this.#held) return due;
     for (let item = this.#queue[0]; item; item = this.#queue[0]) {
       if (item.bytes === 0) {
         // The item that is being produced stays until it is complete or another one follows.
@@ -98,15 +121,16 @@ export class Pacer {
         continue;
       }
       if (Math.max(0, this.#playsUntilMs - nowMs) + mulawMs(this.#pieceBytes) > this.#leadMs) break;
-      const cut = this.#cut(item);
-      if (!cut) break;
-      const audio = this.#goesOn ? rising(cut) : cut;
+      const stretches = this.#cut(item);
+      if (!stretches) break;
+      const whole = this.#read(stretches);
+      const audio = this.#goesOn ? rising(whole) : whole;
       this.#goesOn = false;
       const startsAtMs = Math.max(nowMs, this.#playsUntilMs);
       this.#playsUntilMs = startsAtMs + mulawMs(audio.length);
       due.push({ itemId: item.itemId, audio, startsAtMs });
+      this.#out.push({ itemId: item.itemId, stretches, startsAtMs, endsAtMs: this.#playsUntilMs });
     }
-    if (due.length > 0) this.#out = [...this.#out.filter((piece) => endOf(piece) > nowMs), ...due];
     return due;
   }
 
@@ -121,8 +145,8 @@ export class Pacer {
   hold(nowMs: number): void {
     if (this.#held) return;
     this.#held = true;
-    for (const { itemId, audio, startsAtMs } of this.#out.reverse()) {
-      const rest = audio.subarray(playedFrames(startsAtMs, nowMs) * FRAME_BYTES);
+    for (const { itemId, stretches, startsAtMs } of this.#out.reverse()) {
+      const rest = skip(stretches, playedFrames(startsAtMs, nowMs) * FRAME_BYTES);
       if (rest.length > 0) this.#putBack(itemId, rest);
     }
     this.#out = [];
@@ -144,34 +168,62 @@ export class Pacer {
     this.#playsUntilMs = Math.min(this.#playsUntilMs, nowMs);
   }
 
-  #putBack(itemId: string, audio: Uint8Array): void {
+  #putBack(itemId: string, stretches: Stretch[]): void {
     let first = this.#queue[0];
     if (first?.itemId !== itemId) {
       // Its end, if it has one, was told while it lay here; what is put back before another item is complete anyway.
-      first = { itemId, chunks: [], bytes: 0, complete: true };
+      first = { itemId, stretches: [], bytes: 0, complete: true };
       this.#queue.unshift(first);
     }
-    first.chunks.unshift(audio);
-    first.bytes += audio.length;
+    first.stretches.unshift(...stretches);
+    first.bytes += bytesOf(stretches);
   }
 
-  /** One piece, or what whole frames there are, or the padded rest of a complete item. */
-  #cut(item: Queued): Uint8Array | undefined {
+  /** One piece, or what whole frames there are, or the rest of a complete item. */
+  #cut(item: Queued): readonly Stretch[] | undefined {
     const ended = item.complete || this.#queue.length > 1;
-    const whole = Math.min(item.bytes, this.#pieceBytes);
-    const take = whole - (whole % FRAME_BYTES);
-    if (take > 0) return dequeue(item, take);
-    if (!ended) return undefined;
-    const rest = dequeue(item, item.bytes);
-    const padded = new Uint8Array(FRAME_BYTES).fill(0xff);
-    padded.set(rest);
-    return padded;
+    const most = Math.min(item.bytes, this.#pieceBytes);
+    const whole = most - (most % FRAME_BYTES);
+    if (whole === 0 && !ended) return undefined;
+    const take = whole === 0 ? item.bytes : whole;
+    item.bytes -= take;
+    const first = item.stretches[0] as Stretch;
+    const to = first.from + take;
+    if (to < first.to) {
+      item.stretches[0] = { from: to, to: first.to };
+      return [{ from: first.from, to }];
+    }
+    const all = item.stretches;
+    item.stretches = skip(all, take);
+    return first.to === to ? [first] : clip(all, take);
+  }
+
+  /** Sound in whole frames, padded with silence. */
+  #read(stretches: readonly Stretch[]): Uint8Array {
+    const [first] = stretches as readonly [Stretch];
+    const count = bytesOf(stretches);
+    if (stretches.length === 1 && count % FRAME_BYTES === 0) return this.#sound.read(first.from, first.to);
+    const sound = new Uint8Array(Math.ceil(count / FRAME_BYTES) * FRAME_BYTES).fill(MULAW_SILENCE);
+    let at = 0;
+    for (const { from, to } of stretches) {
+      sound.set(this.#sound.read(from, to), at);
+      at += to - from;
+    }
+    return sound;
+  }
+
+  /** Where the oldest sound stands that waits or may have to wait again. */
+  #neededFrom(): number {
+    let needed = this.#sound.end;
+    for (const { stretches } of this.#out) for (const { from } of stretches) needed = Math.min(needed, from);
+    for (const { stretches } of this.#queue) for (const { from } of stretches) needed = Math.min(needed, from);
+    return needed;
   }
 }
 
 // --- Internal helpers ---
 
-const endOf = ({ audio, startsAtMs }: Piece): number => startsAtMs + mulawMs(audio.length);
+const NOTHING: readonly Piece[] = [];
 
 /** How many frames of a piece have begun to play at `nowMs`. */
 export function playedFrames(startsAtMs: number, nowMs: number): number {
@@ -186,21 +238,32 @@ function rising(audio: Uint8Array): Uint8Array {
   return risen;
 }
 
-function dequeue(item: Queued, count: number): Uint8Array {
-  item.bytes -= count;
-  const first = item.chunks[0] as Uint8Array;
-  if (first.length > count) {
-    item.chunks[0] = first.subarray(count);
-    return first.subarray(0, count);
+function bytesOf(stretches: readonly Stretch[]): number {
+  let sum = 0;
+  for (const { from, to } of stretches) sum += to - from;
+  return sum;
+}
+
+/** What comes behind the first `count` bytes. */
+function skip(stretches: readonly Stretch[], count: number): Stretch[] {
+  const rest: Stretch[] = [];
+  let left = count;
+  for (const { from, to } of stretches) {
+    const start = Math.min(to, from + left);
+    left -= start - from;
+    if (start < to) rest.push({ from: start, to });
   }
-  const out = new Uint8Array(count);
-  for (let at = 0; at < count; ) {
-    const chunk = item.chunks[0] as Uint8Array;
-    const part = chunk.subarray(0, count - at);
-    out.set(part, at);
-    at += part.length;
-    if (part.length === chunk.length) item.chunks.shift();
-    else item.chunks[0] = chunk.subarray(part.length);
+  return rest;
+}
+
+/** The first `count` bytes. */
+function clip(stretches: readonly Stretch[], count: number): Stretch[] {
+  const first: Stretch[] = [];
+  let left = count;
+  for (const { from, to } of stretches) {
+    const end = Math.min(to, from + left);
+    left -= end - from;
+    if (end > from) first.push({ from, to: end });
   }
-  return out;
+  return first;
 }

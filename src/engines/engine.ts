@@ -100,7 +100,7 @@ export interface ResponseFailure {
 
 /** What a session tells. Item ids are the engine's; `atInputMs` counts the audio it was sent. */
 export interface EngineEvents {
-  /** A piece of agent speech, µ-law. Pieces of one item come in order, usually faster than they play. */
+  /** A piece of agent speech, µ-law. Pieces of one item come in order, usually faster than they play; whoever keeps one copies it. */
   audio: [piece: { responseId: string; itemId: string; audio: Buffer }];
   /** The engine has produced all audio of an item. */
   audioDone: [item: { responseId: string; itemId: string }];

@@ -183,7 +183,6 @@ function decode(message: Buffer, start: number, end: number): Buffer | undefined
   const padding = message[end - 2] === PADDING ? 2 : message[end - 1] === PADDING ? 1 : 0;
   const length = (size / 4) * 3 - (size === 0 ? 0 : padding);
   if (!Number.isInteger(length)) return undefined;
-  // Memory of its own: it is kept while it waits to play, and would keep the pool's that many small things share.
-  const audio = Buffer.allocUnsafeSlow(length);
+  const audio = Buffer.allocUnsafe(length);
   return audio.write(message.toString("latin1", start, end), "base64") === length ? audio : undefined;
 }

@@ -28,7 +28,7 @@ test("nothing is lost, changed or reordered, in whole frames, and the lead is ne
           playsUntil = startsAtMs + mulawMs(audio.length);
           expect(playsUntil - now).toBeLessThanOrEqual(LEAD_MS);
           if (order.at(-1) !== itemId) order.push(itemId);
-          out.set(itemId, [...(out.get(itemId) ?? []), audio]);
+          out.set(itemId, [...(out.get(itemId) ?? []), Uint8Array.from(audio)]);
         }
         now += steps.next().value;
       };
@@ -145,7 +145,7 @@ describe("held and let go again at any time", () => {
         for (const { itemId, audio, startsAtMs } of pieces) {
           for (let at = 0; at < audio.length; at += FRAME_BYTES) {
             const first = goesOn && at === 0 && audio === pieces[0]?.audio;
-            const frame = { itemId, audio: audio.subarray(at, at + FRAME_BYTES), startsAtMs: startsAtMs + at / 8 };
+            const frame = { itemId, audio: audio.slice(at, at + FRAME_BYTES), startsAtMs: startsAtMs + at / 8 };
             frames.push({ ...frame, goesOn: first });
           }
         }
