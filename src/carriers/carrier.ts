@@ -161,7 +161,7 @@ export interface MediaListener {
 export interface MediaSocket {
   readonly bufferedAmount: number;
   send(data: Buffer | string, options: { binary: boolean }): void;
-  /** Sends texts in one write; absent where the socket cannot. */
+  /** Sends texts in one write, and keeps none of them; absent where the socket cannot. */
   sendAll?(texts: readonly Buffer[]): void;
   close(code?: number, reason?: string): void;
   terminate(): void;

@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import { frameHeadBytes, writeTextFrameHead } from "../core/text-frames.ts";
+import { frameHeadBytes, type Outlet, WriteRoom, writeTextFrameHead } from "../core/text-frames.ts";
 
 /*
  * The two hot messages of a session as bytes: caller audio up, agent audio down. No message with audio in it is
@@ -16,20 +16,23 @@ export interface AudioDelta {
 const APPEND_HEAD = Buffer.from('{"type":"input_audio_buffer.append","audio":"', "latin1");
 const APPEND_TAIL = Buffer.from('"}', "latin1");
 
+/** Where the payload of a frame begins in its memory: at a word, with room for the longest head and a mask before it. */
+const PAYLOAD_AT = 16;
 /** Bytes of a message that there is room for at first: a usual one has 265. */
 const FIRST_ROOM = 512;
 /** Masks that are made at once. */
 const MASKS = 256;
 const MASK_BYTES = 4;
+/** Bytes of base64 that there is room for at first: 300 ms of sound. */
+const USUAL_DELTA = 3_200;
 
 /**
  * Writes `input_audio_buffer.append` as whole frames of a WebSocket client, masked with a number that nobody can
- * foresee (RFC 6455, 5.2 and 5.3): composed once, masked four bytes at a time, copied once. One instance serves one
- * session.
+ * foresee (RFC 6455, 5.2 and 5.3), four bytes at a time. One instance serves one session.
  */
 export class AppendFrames {
-  #plain = roomFor(FIRST_ROOM);
-  #masked = roomFor(FIRST_ROOM);
+  #plain = new WriteRoom(FIRST_ROOM);
+  readonly #room = new WriteRoom(PAYLOAD_AT + FIRST_ROOM);
   readonly #masks = new Int32Array(MASKS);
   #usedMasks = MASKS;
   /** The mask of the latest frame, in the order of bytes in which it was applied. */
@@ -40,22 +43,22 @@ export class AppendFrames {
     this.#plain.bytes.set(APPEND_HEAD);
   }
 
-  /** The frame for base64 audio in ASCII bytes, in memory of its own. */
-  frame(base64: Buffer): Buffer {
+  /** Writes the frame for base64 audio in ASCII bytes. */
+  write(base64: Buffer, wire: Outlet): void {
     const size = APPEND_HEAD.length + base64.length + APPEND_TAIL.length;
     if (size > this.#plain.bytes.length) this.#grow(size);
-    const plain = this.#plain;
-    plain.bytes.set(base64, APPEND_HEAD.length);
-    plain.bytes.set(APPEND_TAIL, size - APPEND_TAIL.length);
+    const plain = this.#plain.words;
+    this.#plain.bytes.set(base64, APPEND_HEAD.length);
+    this.#plain.bytes.set(APPEND_TAIL, size - APPEND_TAIL.length);
     const mask = this.#nextMask();
-    const { words, bytes } = this.#masked;
-    for (let i = 0; 4 * i < size; i++) words[i] = (plain.words[i] as number) ^ mask;
-    const frame = Buffer.allocUnsafe(frameHeadBytes(size) + MASK_BYTES + size);
-    const at = writeTextFrameHead(frame, 0, size, true);
+    const { words, bytes } = this.#room;
+    const last = PAYLOAD_AT / 4 + Math.ceil(size / 4);
+    for (let i = PAYLOAD_AT / 4; i < last; i++) words[i] = (plain[i - PAYLOAD_AT / 4] as number) ^ mask;
+    const from = PAYLOAD_AT - MASK_BYTES - frameHeadBytes(size);
+    writeTextFrameHead(bytes, from, size, true);
     this.#maskWord[0] = mask;
-    frame.set(this.#maskBytes, at);
-    bytes.copy(frame, at + MASK_BYTES, 0, size);
-    return frame;
+    bytes.set(this.#maskBytes, PAYLOAD_AT - MASK_BYTES);
+    this.#room.write(bytes.subarray(from, PAYLOAD_AT + size), wire);
   }
 
   #nextMask(): number {
@@ -67,50 +70,48 @@ export class AppendFrames {
   }
 
   #grow(size: number): void {
-    this.#plain = roomFor(2 * size);
+    this.#plain.hold(size);
     this.#plain.bytes.set(APPEND_HEAD);
-    this.#masked = roomFor(2 * size);
+    this.#room.hold(PAYLOAD_AT + this.#plain.bytes.length);
   }
 }
 
-/**
- * Reads a `response.output_audio.delta` in compact JSON: its known keys in any order, without escapes.
- * `undefined`: another message, or an unusual spelling; parse it.
- */
-export function scanAudioDelta(message: Buffer): AudioDelta | undefined {
-  const last = message.length - 1;
-  if (message[0] !== BRACE_OPEN || message[last] !== BRACE_CLOSE) return undefined;
-  let responseId = "";
-  let itemId = "";
-  let audio: Buffer | undefined;
-  let seen = 0;
-  for (let at = 1; at < last; ) {
-    const key = KEYS[message[at + 1] as number];
-    if (!key || !standsAt(message, key.spelling, at)) return undefined;
-    seen |= key.bit;
-    const start = at + key.spelling.length;
-    const end = key.end(message, start);
-    if (end < 0) return undefined;
-    if (key.bit === RESPONSE_ID) responseId = message.toString("latin1", start, end - 1);
-    else if (key.bit === ITEM_ID) itemId = message.toString("latin1", start, end - 1);
-    else if (key.bit === DELTA) {
-      audio = decode(message, start, end - 1);
-      if (!audio) return undefined;
+/** Reads the audio of a message, valid until the next; `undefined`: another message, or an unusual spelling, parse it. */
+export type AudioDeltaScan = (message: Buffer) => AudioDelta | undefined;
+
+/** Makes the scan for one session: it reads `response.output_audio.delta` in compact JSON, its known keys in any order. */
+export function createAudioDeltaScan(): AudioDeltaScan {
+  let room = Buffer.allocUnsafeSlow(USUAL_DELTA);
+  return (message) => {
+    const last = message.length - 1;
+    if (message[0] !== BRACE_OPEN || message[last] !== BRACE_CLOSE) return undefined;
+    let responseId = "";
+    let itemId = "";
+    let audio: Buffer | undefined;
+    let seen = 0;
+    for (let at = 1; at < last; ) {
+      const key = KEYS[message[at + 1] as number];
+      if (!key || !standsAt(message, key.spelling, at)) return undefined;
+      seen |= key.bit;
+      const start = at + key.spelling.length;
+      const end = key.end(message, start);
+      if (end < 0) return undefined;
+      if (key.bit === RESPONSE_ID) responseId = message.toString("latin1", start, end - 1);
+      else if (key.bit === ITEM_ID) itemId = message.toString("latin1", start, end - 1);
+      else if (key.bit === DELTA) {
+        if (end - start > room.length) room = Buffer.allocUnsafeSlow(2 * (end - start));
+        audio = decode(message, start, end - 1, room);
+        if (!audio) return undefined;
+      }
+      if (end < last && message[end] !== COMMA) return undefined;
+      at = end + 1;
+      if (end === last) return audio && (seen & NEEDED) === NEEDED ? { responseId, itemId, audio } : undefined;
     }
-    if (end < last && message[end] !== COMMA) return undefined;
-    at = end + 1;
-    if (end === last) return audio && (seen & NEEDED) === NEEDED ? { responseId, itemId, audio } : undefined;
-  }
-  return undefined;
+    return undefined;
+  };
 }
 
 // --- Internal helpers ---
-
-/** Memory that is read as bytes and as words. */
-function roomFor(size: number): { readonly bytes: Buffer; readonly words: Int32Array } {
-  const memory = new ArrayBuffer(4 * Math.ceil(size / 4));
-  return { bytes: Buffer.from(memory), words: new Int32Array(memory) };
-}
 
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
@@ -177,12 +178,12 @@ function indexEnd(message: Buffer, at: number): number {
   return isPlain ? end : -1;
 }
 
-/** The bytes of a base64 text; nothing when a character of it is none of the alphabet, as an escape would be. */
-function decode(message: Buffer, start: number, end: number): Buffer | undefined {
+/** The bytes of a base64 text, in `room`; nothing when a character of it is none of the alphabet, as an escape would be. */
+function decode(message: Buffer, start: number, end: number, room: Buffer): Buffer | undefined {
   const size = end - start;
   const padding = message[end - 2] === PADDING ? 2 : message[end - 1] === PADDING ? 1 : 0;
   const length = (size / 4) * 3 - (size === 0 ? 0 : padding);
   if (!Number.isInteger(length)) return undefined;
-  const audio = Buffer.allocUnsafe(length);
-  return audio.write(message.toString("latin1", start, end), "base64") === length ? audio : undefined;
+  const written = room.write(message.toString("latin1", start, end), 0, length, "base64");
+  return written === length ? room.subarray(0, length) : undefined;
 }

@@ -22,7 +22,7 @@ import type {
   PendingResponse,
   ResponseOrder,
 } from "./engine.ts";
-import { AppendFrames, scanAudioDelta } from "./openai-bytes.ts";
+import { AppendFrames, createAudioDeltaScan } from "./openai-bytes.ts";
 import { isAccountRefused, isCrossing, refusal, responseFailure } from "./openai-errors.ts";
 import {
   orderOf,
@@ -51,6 +51,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   /** The connection below the socket, once it stands: the caller's audio goes out on it as frames of ours. */
   #wire: Writable | undefined;
   readonly #appends = new AppendFrames();
+  readonly #scanAudio = createAudioDeltaScan();
   readonly #events = new EventEmitter<EngineEvents>();
   readonly #sequencer: ResponseSequencer;
   readonly #produced = new Map<string, number>();
@@ -121,7 +122,7 @@ export class OpenAIRealtimeSession implements EngineSession {
     }
     this.#isStalled = false;
     // Nothing of ours is ever compressed or in fragments: whole frames may stand behind each other on the wire.
-    this.#wire?.write(this.#appends.frame(base64));
+    if (this.#wire) this.#appends.write(base64, this.#wire);
   }
 
   respond(order: ResponseOrder): void {
@@ -210,7 +211,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   #receive(data: Buffer): void {
     if (this.#over) return;
     this.#sequencer.alive();
-    const piece = scanAudioDelta(data);
+    const piece = this.#scanAudio(data);
     if (piece) {
       this.#audio(piece.responseId, piece.itemId, piece.audio);
       return;

@@ -2,7 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { MediaSocket, RawRequest } from "../carriers/carrier.ts";
-import { frameHeadBytes, writeTextFrameHead } from "../core/text-frames.ts";
+import { frameHeadBytes, WriteRoom, writeTextFrameHead } from "../core/text-frames.ts";
 import { readTexts } from "../core/text-messages.ts";
 import type { Logger } from "../hosts/host.ts";
 import type { WebhookDesk } from "./doors.ts";
@@ -12,6 +12,9 @@ import type { RateLimiter } from "./rate-limit.ts";
 
 /** The largest message that a carrier may send on a media socket, in bytes. A frame of audio has about 300. */
 const MAX_MESSAGE_BYTES = 256 * 1024;
+
+/** Bytes of frames that there is room for at first: 300 ms of sound and a mark have 3,700. */
+const FIRST_ROOM = 4_096;
 
 /** What the media door needs. */
 export interface MediaParts {
@@ -34,6 +37,7 @@ export interface MediaDoor {
 /** Verifies a media upgrade before it accepts the socket: a stranger gets an HTTP answer and no WebSocket. */
 export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts): MediaDoor {
   const prefix = pathPrefix(publicUrl);
+  const frames = new TextFrames();
   const probePath = `/self-test/${crypto.randomUUID()}/stream`;
   const server = new WebSocketServer({
     noServer: true,
@@ -62,7 +66,7 @@ export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts):
     const media: MediaSocket = Object.assign(socket, {
       sendAll(texts: readonly Buffer[]) {
         // Nothing of ours is ever compressed or in fragments: whole frames may stand behind each other on the wire.
-        if (socket.readyState === socket.OPEN) wire.write(textFrames(texts));
+        if (socket.readyState === socket.OPEN) frames.write(texts, wire);
       },
     });
     webhooks.acceptMedia(accountId, media).catch((error: unknown) => {
@@ -97,17 +101,22 @@ export function mediaDoor({ publicUrl, webhooks, limiter, logger }: MediaParts):
 
 // --- Internal helpers ---
 
-/** Whole text frames of a server, which are not masked, in one buffer (RFC 6455, 5.2). */
-function textFrames(texts: readonly Buffer[]): Buffer {
-  let size = 0;
-  for (const { length } of texts) size += frameHeadBytes(length) + length;
-  const all = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const text of texts) {
-    at = writeTextFrameHead(all, at, text.length, false);
-    at += text.copy(all, at);
+/** Writes whole text frames of a server, which are not masked, in one go (RFC 6455, 5.2). */
+class TextFrames {
+  readonly #room = new WriteRoom(FIRST_ROOM);
+
+  write(texts: readonly Buffer[], wire: Duplex): void {
+    let size = 0;
+    for (const { length } of texts) size += frameHeadBytes(length) + length;
+    this.#room.hold(size);
+    const { bytes } = this.#room;
+    let at = 0;
+    for (const text of texts) {
+      at = writeTextFrameHead(bytes, at, text.length, false);
+      at += text.copy(bytes, at);
+    }
+    this.#room.write(bytes.subarray(0, size), wire);
   }
-  return all;
 }
 
 interface Refusal {

@@ -67,12 +67,12 @@ export function createMarkScan(streamId: string): MarkScan {
 /** Writes a `media` message for µ-law bytes. */
 export type AudioWriter = (audio: Uint8Array) => Buffer;
 
-/** Makes the writer for one stream. */
-export function createAudioWriter(streamId: string): AudioWriter {
+/** Makes the writer for one stream; `allocate` gives memory for a message. */
+export function createAudioWriter(streamId: string, allocate: (bytes: number) => Buffer): AudioWriter {
   const head = keptBytes(`{"event":"media","streamSid":"${streamId}","media":{"payload":"`);
   return (audio) => {
     const base64 = Buffer.from(audio.buffer, audio.byteOffset, audio.byteLength).toString("base64");
-    const message = Buffer.allocUnsafe(head.length + base64.length + TAIL.length);
+    const message = allocate(head.length + base64.length + TAIL.length);
     message.set(head, 0);
     message.write(base64, head.length, "latin1");
     message.set(TAIL, head.length + base64.length);

@@ -85,7 +85,7 @@ describe("the scan", () => {
 });
 
 test("the writer's messages are the JSON that Twilio expects, for any bytes", () => {
-  const write = createAudioWriter(STREAM_SID);
+  const write = createAudioWriter(STREAM_SID, Buffer.alloc);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 2_000 }), fc.nat(10), (bytes, offset) => {
       const view = bytes.subarray(Math.min(offset, bytes.length));
