@@ -119,8 +119,8 @@ export class EngineLine implements EngineSession {
   }
 
   sendAudio(base64: Buffer): void {
-    this.#caller.add(base64);
     this.#link?.session.sendAudio(base64);
+    this.#caller.add(base64);
   }
 
   respond(order: ResponseOrder): void {

@@ -263,8 +263,7 @@ export class MediaBridge {
     // A frame that came late was spoken on time; frames that were lost are not counted, hence the bound.
     const endedAtMs = Math.max(this.#inputStartMs + sinceStartMs, now - MOST_JITTER_MS);
     this.#newestFrameMs = endedAtMs;
-    const frame = this.#decoder.decode(base64);
-    this.silence.callerFrame(isAudible(frame), endedAtMs);
+    // First to the model: what is made of it here may take its time.
     if (this.#session) {
       this.#session.sendAudio(base64);
       this.#givenFrames += 1;
@@ -272,6 +271,8 @@ export class MediaBridge {
       if (this.#kept.length === KEPT_FRAMES) this.#kept.shift();
       this.#kept.push(Buffer.from(base64)); // the view is valid during this call only
     }
+    const frame = this.#decoder.decode(base64);
+    this.silence.callerFrame(isAudible(frame), endedAtMs);
     this.#parts.onCallerFrame(frame, endedAtMs);
     this.#parts.tap?.callerFrame(frame, now);
   }

@@ -111,7 +111,32 @@ export function createAudioDeltaScan(): AudioDeltaScan {
   };
 }
 
+/** Whether a message is one of the many that repeat what others say, by its first key; no need to parse it. */
+export function saysNothing(message: Buffer): boolean {
+  if (!standsAt(message, TYPE_HEAD, 0)) return false;
+  const end = message.indexOf(QUOTE, TYPE_HEAD.length);
+  return end > 0 && REPEATING.has(message.toString("latin1", TYPE_HEAD.length, end));
+}
+
 // --- Internal helpers ---
+
+const TYPE_HEAD = Buffer.from('{"type":"');
+
+/** Events that tell nothing which no other tells. */
+const REPEATING: ReadonlySet<string> = new Set([
+  "conversation.item.added",
+  "conversation.item.created",
+  "conversation.item.deleted",
+  "conversation.item.done",
+  "conversation.item.truncated",
+  "rate_limits.updated",
+  "response.content_part.added",
+  "response.content_part.done",
+  "response.function_call_arguments.delta",
+  "response.function_call_arguments.done",
+  "response.output_item.added",
+  "response.output_item.done",
+]);
 
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;

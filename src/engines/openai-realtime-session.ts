@@ -22,7 +22,7 @@ import type {
   PendingResponse,
   ResponseOrder,
 } from "./engine.ts";
-import { AppendFrames, createAudioDeltaScan } from "./openai-bytes.ts";
+import { AppendFrames, createAudioDeltaScan, saysNothing } from "./openai-bytes.ts";
 import { isAccountRefused, isCrossing, refusal, responseFailure } from "./openai-errors.ts";
 import {
   orderOf,
@@ -216,7 +216,7 @@ export class OpenAIRealtimeSession implements EngineSession {
       this.#audio(piece.responseId, piece.itemId, piece.audio);
       return;
     }
-    const event = parseEvent(data);
+    const event = saysNothing(data) ? undefined : parseEvent(data);
     if (event) this.#take(event);
   }
 

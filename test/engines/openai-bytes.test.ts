@@ -1,8 +1,9 @@
+import { readFile } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as ws from "ws";
-import { AppendFrames, createAudioDeltaScan } from "../../src/engines/openai-bytes.ts";
+import { AppendFrames, createAudioDeltaScan, saysNothing } from "../../src/engines/openai-bytes.ts";
 import { oddJson } from "../../src/testing/speech-model/wire.ts";
 
 const BASE = {
@@ -130,6 +131,27 @@ describe("agent audio, read from the bytes", () => {
     ["an empty object", "{}"],
   ])("%s is not taken for a piece of audio", (_what, text) => {
     expect(scanAudioDelta(Buffer.from(text))).toBeUndefined();
+  });
+});
+
+describe("events that repeat what others say", () => {
+  test.each([
+    ["as the engine writes it", '{"type":"rate_limits.updated","event_id":"event_1"}', true],
+    ["one whose type comes later", '{"event_id":"event_1","type":"rate_limits.updated"}', false],
+    ["one with spaces", '{ "type": "rate_limits.updated" }', false],
+    ["one that is only like it", '{"type":"rate_limits.updated2"}', false],
+    ["one that counts", '{"type":"response.done"}', false],
+    ["one that is cut off", '{"type":"rate_limits.updated', false],
+    ["nothing", "", false],
+  ])("%s", (_, text, repeats) => {
+    expect(saysNothing(Buffer.from(text))).toBe(repeats);
+  });
+
+  test("are none of those that the session takes", async () => {
+    const source = await readFile(new URL("../../src/engines/openai-realtime-session.ts", import.meta.url), "utf8");
+    const taken = [...source.matchAll(/case "([a-z_.]+)":/g)].map(([, type]) => type);
+    expect(taken).toContain("response.done");
+    expect(taken.filter((type) => saysNothing(Buffer.from(`{"type":"${type}"}`)))).toEqual([]);
   });
 });
 
