@@ -32,20 +32,30 @@ export interface Outlet {
 }
 
 /**
- * Memory for what is written, used again as soon as the connection has passed it on, which it nearly always has when
- * `write` returns. Fresh memory for each of fifty frames a second and call has V8 collect its old memory every second:
- * buffers count for it as if they were kept, until they are collected.
+ * Memory for what is written, used again once the connection has passed it on: mostly it has when `write` returns, over
+ * TLS a little later. Fresh memory for each of fifty frames a second and call has V8 collect its old memory every
+ * second: buffers count for it as if they were kept, until they are collected.
  */
 export class WriteRoom {
   #words: Int32Array<ArrayBuffer>;
   #bytes: Buffer;
+  /** Whoever may still need what it was given. */
+  #keptBy: Outlet | undefined;
 
   constructor(size: number) {
     this.#words = new Int32Array(Math.ceil(size / 4));
     this.#bytes = Buffer.from(this.#words.buffer);
   }
 
-  /** The memory as it is now; another after each `hold` and `write`. */
+  /** Has room for so many bytes, of which nobody needs what they held. */
+  clear(size: number): void {
+    const isKept = this.#keptBy !== undefined && this.#keptBy.writableLength > 0;
+    this.#keptBy = undefined;
+    const { length } = this.#bytes;
+    if (isKept || size > length) this.#renew(size > length ? 2 * size : length);
+  }
+
+  /** The memory, until it is cleared. */
   get bytes(): Buffer {
     return this.#bytes;
   }
@@ -55,15 +65,10 @@ export class WriteRoom {
     return this.#words;
   }
 
-  /** Sees to it that there are so many bytes; what was in them is gone when there were fewer. */
-  hold(size: number): void {
-    if (size > this.#bytes.length) this.#renew(2 * size);
-  }
-
-  /** Writes a stretch of these bytes. Whatever the connection keeps of it is not touched again. */
-  write(stretch: Buffer, to: Outlet): void {
-    to.write(stretch);
-    if (to.writableLength > 0) this.#renew(this.#bytes.length);
+  /** Writes the bytes from one place to another; nothing changes them before the room is cleared. */
+  write(from: number, to: number, outlet: Outlet): void {
+    outlet.write(this.#bytes.subarray(from, to));
+    if (outlet.writableLength > 0) this.#keptBy = outlet;
   }
 
   #renew(size: number): void {

@@ -31,7 +31,8 @@ const USUAL_DELTA = 3_200;
  * foresee (RFC 6455, 5.2 and 5.3), four bytes at a time. One instance serves one session.
  */
 export class AppendFrames {
-  #plain = new WriteRoom(FIRST_ROOM);
+  #plain = new Int32Array(FIRST_ROOM / 4);
+  #plainBytes = Buffer.from(this.#plain.buffer);
   readonly #room = new WriteRoom(PAYLOAD_AT + FIRST_ROOM);
   readonly #masks = new Int32Array(MASKS);
   #usedMasks = MASKS;
@@ -40,25 +41,25 @@ export class AppendFrames {
   readonly #maskBytes = new Uint8Array(this.#maskWord.buffer);
 
   constructor() {
-    this.#plain.bytes.set(APPEND_HEAD);
+    this.#plainBytes.set(APPEND_HEAD);
   }
 
   /** Writes the frame for base64 audio in ASCII bytes. */
   write(base64: Buffer, wire: Outlet): void {
     const size = APPEND_HEAD.length + base64.length + APPEND_TAIL.length;
-    if (size > this.#plain.bytes.length) this.#grow(size);
-    const plain = this.#plain.words;
-    this.#plain.bytes.set(base64, APPEND_HEAD.length);
-    this.#plain.bytes.set(APPEND_TAIL, size - APPEND_TAIL.length);
-    const mask = this.#nextMask();
+    if (size > this.#plainBytes.length) this.#grow(size);
+    this.#plainBytes.set(base64, APPEND_HEAD.length);
+    this.#plainBytes.set(APPEND_TAIL, size - APPEND_TAIL.length);
+    this.#room.clear(PAYLOAD_AT + size + MASK_BYTES);
+    const plain = this.#plain;
     const { words, bytes } = this.#room;
-    const last = PAYLOAD_AT / 4 + Math.ceil(size / 4);
-    for (let i = PAYLOAD_AT / 4; i < last; i++) words[i] = (plain[i - PAYLOAD_AT / 4] as number) ^ mask;
+    const mask = this.#nextMask();
+    for (let i = 0; 4 * i < size; i++) words[PAYLOAD_AT / 4 + i] = (plain[i] as number) ^ mask;
     const from = PAYLOAD_AT - MASK_BYTES - frameHeadBytes(size);
     writeTextFrameHead(bytes, from, size, true);
     this.#maskWord[0] = mask;
     bytes.set(this.#maskBytes, PAYLOAD_AT - MASK_BYTES);
-    this.#room.write(bytes.subarray(from, PAYLOAD_AT + size), wire);
+    this.#room.write(from, PAYLOAD_AT + size, wire);
   }
 
   #nextMask(): number {
@@ -70,9 +71,9 @@ export class AppendFrames {
   }
 
   #grow(size: number): void {
-    this.#plain.hold(size);
-    this.#plain.bytes.set(APPEND_HEAD);
-    this.#room.hold(PAYLOAD_AT + this.#plain.bytes.length);
+    this.#plain = new Int32Array(Math.ceil(size / 2));
+    this.#plainBytes = Buffer.from(this.#plain.buffer);
+    this.#plainBytes.set(APPEND_HEAD);
   }
 }
 

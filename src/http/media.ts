@@ -108,14 +108,14 @@ class TextFrames {
   write(texts: readonly Buffer[], wire: Duplex): void {
     let size = 0;
     for (const { length } of texts) size += frameHeadBytes(length) + length;
-    this.#room.hold(size);
+    this.#room.clear(size);
     const { bytes } = this.#room;
     let at = 0;
     for (const text of texts) {
       at = writeTextFrameHead(bytes, at, text.length, false);
       at += text.copy(bytes, at);
     }
-    this.#room.write(bytes.subarray(0, size), wire);
+    this.#room.write(0, size, wire);
   }
 }
 
