@@ -44,7 +44,7 @@ async function main(options: Options): Promise<void> {
       const report = await measureContext(TEN_YEARS, { workDir, pluginModule, say });
       return print(options, contextText(report), contextJson(report));
     }
-    const generator = await startGenerator();
+    const generator = await startGenerator(workDir, options.tls);
     try {
       await run(options, { generator, workDir, pluginModule, say }, unpinned === undefined);
     } finally {

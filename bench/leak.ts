@@ -38,7 +38,9 @@ export interface LeakReport {
 /** Holds many short calls through our bridge and looks at what stays. */
 export async function measureLeak({ calls, concurrency }: Options, bench: Bench): Promise<LeakReport> {
   const { generator, workDir, pluginModule } = bench;
-  const bridge = await startBridge("ours", { modelPort: generator.modelPort, workDir, pluginModule }, ["--expose-gc"]);
+  const { model, environment } = generator;
+  const order = { model, workDir, pluginModule };
+  const bridge = await startBridge("ours", order, { nodeOptions: ["--expose-gc"], environment });
   try {
     const atRest = async () => {
       await new Promise((resolve) => setTimeout(resolve, REST_MS));

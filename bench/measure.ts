@@ -120,7 +120,8 @@ export async function oneRun(
   bench: Bench,
 ): Promise<Run> {
   const { generator, workDir, pluginModule } = bench;
-  const bridge = await startBridge(name, { modelPort: generator.modelPort, workDir, pluginModule });
+  const { model, environment } = generator;
+  const bridge = await startBridge(name, { model, workDir, pluginModule }, { environment });
   try {
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
     const idle = await bridge.usage();

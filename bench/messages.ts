@@ -21,11 +21,18 @@ export const ACCOUNT = {
 /** The number that rings on call `index`. */
 export const callerNumber = (index: number): string => `+1555${String(2_000_000 + (index % 1_000_000))}`;
 
+/** Where the generator plays the speech model, and Twilio's REST API. */
+export interface ModelAddress {
+  readonly port: number;
+  /** Spoken to over TLS, as the real one is. */
+  readonly tls: boolean;
+}
+
 /** What a bridge is started with. */
 export interface BridgeOrder {
   readonly type: "start";
-  /** Port of the speech model and of Twilio's REST API. */
-  readonly modelPort: number;
+  /** Where the speech model and Twilio's REST API are. */
+  readonly model: ModelAddress;
   /** Folder for what the bridge keeps. */
   readonly workDir: string;
   /** Module that exports our plugin. */

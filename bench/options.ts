@@ -16,6 +16,8 @@ export interface Options {
   /** Numbers of calls under `capacity`. */
   readonly steps: readonly number[];
   readonly json: boolean;
+  /** Speaks to the model over TLS, as to the real one; budgets are for plain sockets. */
+  readonly tls: boolean;
   /** Runs our plugin from its sources instead of a build. */
   readonly source: boolean;
   readonly help: boolean;
@@ -36,6 +38,7 @@ export const HELP = `npm run bench -- [measure | capacity | leak | context | sto
   --bridges <list>   of ours, raw, sample, agents (all; capacity: ours,raw,agents)
   --steps <list>     capacity: numbers of calls (50,100,150,200,250,300,350,400,450,500,600,700,800)
   --concurrency <n>  leak: calls at once (50)
+  --tls              speak to the model over TLS, as to the real one; the budgets are for plain sockets
   --source           run our plugin from its sources, without a build
   --json             the last line is one JSON object
 `;
@@ -62,6 +65,7 @@ export function readOptions(args: readonly string[]): Options {
       bridges: { type: "string" },
       steps: { type: "string" },
       concurrency: { type: "string", default: "50" },
+      tls: { type: "boolean", default: false },
       source: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -80,6 +84,7 @@ export function readOptions(args: readonly string[]): Options {
     concurrency: positive("concurrency", values.concurrency),
     steps: values.steps === undefined ? STEPS : values.steps.split(",").map((step) => positive("steps", step)),
     json: values.json,
+    tls: values.tls,
     source: values.source,
     help: values.help,
   };

@@ -4,6 +4,7 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { makeCertificate } from "./certificate.ts";
 import { BRIDGE_CORE, GENERATOR_CORE, whyNotPinned } from "./cores.ts";
 import type {
   BridgeName,
@@ -11,6 +12,7 @@ import type {
   Door,
   FromBridge,
   FromGenerator,
+  ModelAddress,
   RunResult,
   ToBridge,
   ToGenerator,
@@ -24,9 +26,10 @@ interface Start {
   readonly core: number;
   readonly script: string;
   readonly nodeOptions?: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
 }
 
-function start({ core, script, nodeOptions = [] }: Start): ChildProcess {
+function start({ core, script, nodeOptions = [], environment }: Start): ChildProcess {
   const node = [
     process.execPath,
     "--disable-warning=ExperimentalWarning",
@@ -37,7 +40,7 @@ function start({ core, script, nodeOptions = [] }: Start): ChildProcess {
   // What a bridge prints is not part of the report.
   return spawn(command as string, args, {
     stdio: ["ignore", process.stderr, process.stderr, "ipc"],
-    env: { ...process.env, OPENAI_AGENTS_DISABLE_TRACING: "1", NODE_ENV: "production" },
+    env: { ...process.env, ...environment, OPENAI_AGENTS_DISABLE_TRACING: "1", NODE_ENV: "production" },
   });
 }
 
@@ -97,9 +100,9 @@ export interface BridgeProcess {
 export async function startBridge(
   name: BridgeName,
   order: Omit<BridgeOrder, "type">,
-  nodeOptions: readonly string[] = [],
+  { nodeOptions = [], environment = {} }: Partial<Pick<Start, "nodeOptions" | "environment">> = {},
 ): Promise<BridgeProcess> {
-  const child = start({ core: BRIDGE_CORE, script: `bridges/${name}.ts`, nodeOptions });
+  const child = start({ core: BRIDGE_CORE, script: `bridges/${name}.ts`, nodeOptions, environment });
   const send = (message: ToBridge) => child.send(message);
   const ready = answer<FromBridge, "ready">(child, "ready", READY_WITHIN_MS);
   send({ type: "start", ...order });
@@ -124,8 +127,10 @@ export async function startBridge(
 
 /** The load generator in its own process. */
 export interface GeneratorProcess {
-  /** Port of the speech model and of Twilio's REST API. */
-  readonly modelPort: number;
+  /** Where it plays the speech model and Twilio's REST API. */
+  readonly model: ModelAddress;
+  /** What whoever speaks to it over TLS is to have in its environment. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Runs one load; `onWindow` is told when its window opens and closes. */
   run(
     order: Exclude<ToGenerator, { type: "stop" }>,
@@ -135,11 +140,14 @@ export interface GeneratorProcess {
   stop(): Promise<void>;
 }
 
-export async function startGenerator(): Promise<GeneratorProcess> {
-  const child = start({ core: GENERATOR_CORE, script: "generator/process.ts" });
+/** `tls`: with a certificate that is made in `workDir`. */
+export async function startGenerator(workDir: string, tls = false): Promise<GeneratorProcess> {
+  const environment = tls ? await makeCertificate(workDir) : {};
+  const child = start({ core: GENERATOR_CORE, script: "generator/process.ts", environment });
   const { port } = await answer<FromGenerator, "listening">(child, "listening", READY_WITHIN_MS);
   return {
-    modelPort: port,
+    model: { port, tls },
+    environment,
     async run(order, withinMs, onWindow) {
       const onMessage = (message: unknown) => {
         const told = message as FromGenerator;

@@ -8,10 +8,10 @@ import { z } from "zod";
 import { TOOL } from "../generator/wire-events.ts";
 import { serveBridge } from "./process.ts";
 
-serveBridge(async ({ modelPort }) => {
+serveBridge(async ({ model: { port, tls } }) => {
   const server = createServer();
   const phones = new WebSocketServer({ server });
-  const url = `ws://127.0.0.1:${modelPort}/v1/realtime?model=agents`;
+  const url = `${tls ? "wss" : "ws"}://127.0.0.1:${port}/v1/realtime?model=agents`;
   const agent = new RealtimeAgent({
     name: "Nia",
     instructions: "You answer the telephone of a small shop.",

@@ -10,9 +10,9 @@ import { serveBridge } from "./process.ts";
 /** Limits far above what a benchmark asks of one account. */
 const MANY_CALLS = 1_000;
 
-serveBridge(async ({ modelPort, workDir, pluginModule }) => {
+serveBridge(async ({ model: { port, tls }, workDir, pluginModule }) => {
   const { VoiceChannelPlugin, standaloneHost } = (await import(pathToFileURL(pluginModule).href)) as typeof Package;
-  const base = `http://127.0.0.1:${modelPort}`;
+  const base = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
   const turns = { transcript: 0, partial: 0, toolCalled: 0, ended: 0 };
   const logger = {
     debug() {},

@@ -4,6 +4,7 @@
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { ModelAddress } from "../messages.ts";
 import { acceptWire, connectWire, type WireSocket } from "../wire/socket.ts";
 import { serveBridge } from "./process.ts";
 
@@ -58,14 +59,14 @@ class Relay {
   #isReady = false;
   #greeted = false;
 
-  constructor(phone: WireSocket, modelPort: number) {
+  constructor(phone: WireSocket, model: ModelAddress) {
     this.#phone = phone;
     phone.listen({ message: (message) => this.#fromPhone(message), closed: () => this.#model?.close() });
-    void this.#open(modelPort);
+    void this.#open(model);
   }
 
-  async #open(port: number): Promise<void> {
-    this.#model = await connectWire({ port, path: "/v1/realtime?model=raw", role: "client-zero-mask" });
+  async #open(model: ModelAddress): Promise<void> {
+    this.#model = await connectWire({ ...model, path: "/v1/realtime?model=raw", role: "client-zero-mask" });
     this.#model.listen({ message: (message) => this.#fromModel(message), closed: () => this.#phone.close() });
     for (const audio of this.#kept.splice(0)) this.#model.sendParts(APPEND_HEAD, audio, APPEND_TAIL);
   }
@@ -155,9 +156,9 @@ class Relay {
   }
 }
 
-serveBridge(async ({ modelPort }) => {
+serveBridge(async ({ model }) => {
   const server = createServer();
-  server.on("upgrade", (request, socket, head) => new Relay(acceptWire(request, socket, head), modelPort));
+  server.on("upgrade", (request, socket, head) => new Relay(acceptWire(request, socket, head), model));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,

@@ -6,10 +6,11 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
+import type { ModelAddress } from "../messages.ts";
 import { serveBridge } from "./process.ts";
 
-function bridge(phone: WebSocket, modelPort: number): void {
-  const model = new WebSocket(`ws://127.0.0.1:${modelPort}/v1/realtime?model=sample`, {
+function bridge(phone: WebSocket, { port, tls }: ModelAddress): void {
+  const model = new WebSocket(`${tls ? "wss" : "ws"}://127.0.0.1:${port}/v1/realtime?model=sample`, {
     headers: { authorization: "Bearer sk-bench" },
   });
   let streamId: string | undefined;
@@ -78,10 +79,10 @@ function bridge(phone: WebSocket, modelPort: number): void {
   for (const socket of [phone, model]) socket.on("error", () => {}); // `close` follows
 }
 
-serveBridge(async ({ modelPort }) => {
+serveBridge(async ({ model }) => {
   const server = createServer();
   const phones = new WebSocketServer({ server });
-  phones.on("connection", (phone) => bridge(phone, modelPort));
+  phones.on("connection", (phone) => bridge(phone, model));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,

@@ -1,4 +1,6 @@
 /** The load generator's process: both ends of every call. Orders and results travel over its parent's channel. */
+
+import { readCertificate } from "../certificate.ts";
 import type { FromGenerator, RunResult, ToGenerator } from "../messages.ts";
 import { Exchange, makeSounds } from "./exchange.ts";
 import { runChurn, runLoad } from "./load.ts";
@@ -7,7 +9,7 @@ import { openServers } from "./servers.ts";
 
 const sounds = await makeSounds();
 let exchange: Exchange | undefined;
-const servers = await openServers(() => exchange);
+const servers = await openServers(() => exchange, await readCertificate());
 
 const tell = (message: FromGenerator) => void process.send?.(message);
 

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Certificate } from "../../src/testing/tls.ts";
 import { acceptWire } from "../wire/socket.ts";
 import type { Exchange } from "./exchange.ts";
 import { ModelSession } from "./session.ts";
@@ -15,11 +17,12 @@ export interface Servers {
   close(): Promise<void>;
 }
 
-/** Opens the servers; `current` is the run that they serve. */
-export async function openServers(current: () => Exchange | undefined): Promise<Servers> {
+/** Opens the servers, on TLS where there is a certificate; `current` is the run that they serve. */
+export async function openServers(current: () => Exchange | undefined, certificate?: Certificate): Promise<Servers> {
   let sessions = 0;
   const sockets = new Set<Duplex>();
-  const server = createServer((request, response) => answerRest(request, response, current()));
+  const rest = (request: IncomingMessage, response: ServerResponse) => answerRest(request, response, current());
+  const server = certificate ? createTlsServer(certificate, rest) : createServer(rest);
   server.on("upgrade", (request, socket, head) => {
     const exchange = current();
     if (!exchange || !request.url?.startsWith("/v1/realtime")) return void socket.destroy();

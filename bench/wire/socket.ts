@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import { applyMask, FrameReader, frame, headBytes, OPCODE, writeHead } from "./frames.ts";
 
 /** What the owner of a socket hears. */
@@ -119,12 +120,19 @@ export interface WireTarget {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly role?: Exclude<WireRole, "server">;
+  readonly tls?: boolean;
 }
 
 /** Opens a WebSocket on loopback. @throws Error it was refused */
-export function connectWire({ port, path, headers = {}, role = "client" }: WireTarget): Promise<WireSocket> {
+export function connectWire({
+  port,
+  path,
+  headers = {},
+  role = "client",
+  tls = false,
+}: WireTarget): Promise<WireSocket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: "127.0.0.1", port, noDelay: true });
+    const socket = tls ? connectTls({ host: "127.0.0.1", port }) : connect({ host: "127.0.0.1", port });
     const fields = {
       Host: `127.0.0.1:${port}`,
       Upgrade: "websocket",

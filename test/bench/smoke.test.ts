@@ -10,13 +10,13 @@ import { type GeneratorProcess, startGenerator } from "../../bench/processes.ts"
 const pluginModule = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
 /** Long enough for a greeting, a barge-in and the beginning of the next answer. */
 const PLAN = { calls: 2, warmSeconds: 0.1, windowSeconds: 6 };
-const [OURS, RAW] = [0, 1];
+const [PLAIN, TLS] = [0, 1];
 let workDir = "";
 let generators: GeneratorProcess[] = [];
 
 beforeAll(async () => {
   workDir = await mkdtemp(join(tmpdir(), "voice-bench-"));
-  generators = await Promise.all([startGenerator(), startGenerator()]);
+  generators = await Promise.all([startGenerator(workDir), startGenerator(workDir, true)]);
 });
 
 afterAll(async () => {
@@ -31,8 +31,8 @@ const bench = (at: number) => ({
   say: () => {},
 });
 
-test("our plugin and the raw relay carry every block of two calls and a barge-in, in usual and in odd JSON", async () => {
-  const runs = await Promise.all([oneRun("ours", PLAN, "odd", bench(OURS)), oneRun("raw", PLAN, "usual", bench(RAW))]);
+test("our plugin and the raw relay carry every block of two calls and a barge-in, in usual and in odd JSON, plain and over TLS", async () => {
+  const runs = await Promise.all([oneRun("ours", PLAN, "odd", bench(TLS)), oneRun("raw", PLAN, "usual", bench(PLAIN))]);
   for (const { bridge, result, cpuMs, rssIdleMb, void: notCounted } of runs) {
     const { stale, ...faults } = seenFaults(result.faults);
     expect([bridge, faults]).toEqual([bridge, {}]);

@@ -38,10 +38,12 @@ export async function measureSlope({ calls, lines, source, say }: LeakOptions): 
   const opened: { stop(): Promise<void> }[] = [];
   try {
     const pluginModule = source ? SOURCE : await buildPlugin(join(workDir, "dist"));
-    const generator = await startGenerator();
+    const generator = await startGenerator(workDir);
     opened.unshift(generator);
-    const order = { modelPort: generator.modelPort, workDir, pluginModule };
-    const bridge = await startBridge("ours", order, ["--expose-gc", ...FIXED_YOUNG_SPACE]);
+    const order = { model: generator.model, workDir, pluginModule };
+    const bridge = await startBridge("ours", order, {
+      nodeOptions: ["--expose-gc", ...FIXED_YOUNG_SPACE],
+    });
     opened.unshift(bridge);
     const { port, door } = bridge;
     const points: { calls: number; rssBytes: number; heapBytes: number }[] = [];
