@@ -46,7 +46,8 @@ async function main(options: Options): Promise<void> {
     }
     const generator = await startGenerator(workDir, options.tls);
     try {
-      await run(options, { generator, workDir, pluginModule, say }, unpinned === undefined);
+      const { nodeOptions } = options;
+      await run(options, { generator, workDir, pluginModule, nodeOptions, say }, unpinned === undefined);
     } finally {
       await generator.stop();
     }

@@ -37,10 +37,10 @@ export interface LeakReport {
 
 /** Holds many short calls through our bridge and looks at what stays. */
 export async function measureLeak({ calls, concurrency }: Options, bench: Bench): Promise<LeakReport> {
-  const { generator, workDir, pluginModule } = bench;
+  const { generator, workDir, pluginModule, nodeOptions = [] } = bench;
   const { model, environment } = generator;
   const order = { model, workDir, pluginModule };
-  const bridge = await startBridge("ours", order, { nodeOptions: ["--expose-gc"], environment });
+  const bridge = await startBridge("ours", order, { nodeOptions: ["--expose-gc", ...nodeOptions], environment });
   try {
     const atRest = async () => {
       await new Promise((resolve) => setTimeout(resolve, REST_MS));

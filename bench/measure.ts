@@ -19,6 +19,8 @@ export interface Bench {
   readonly generator: GeneratorProcess;
   readonly workDir: string;
   readonly pluginModule: string;
+  /** Options of Node for every bridge. */
+  readonly nodeOptions?: readonly string[];
   /** Where progress goes. */
   readonly say: (line: string) => void;
 }
@@ -119,9 +121,9 @@ export async function oneRun(
   spelling: LoadOrder["spelling"],
   bench: Bench,
 ): Promise<Run> {
-  const { generator, workDir, pluginModule } = bench;
+  const { generator, workDir, pluginModule, nodeOptions = [] } = bench;
   const { model, environment } = generator;
-  const bridge = await startBridge(name, { model, workDir, pluginModule }, { environment });
+  const bridge = await startBridge(name, { model, workDir, pluginModule }, { nodeOptions, environment });
   try {
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
     const idle = await bridge.usage();

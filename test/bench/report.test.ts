@@ -130,6 +130,7 @@ describe("options", () => {
       warm: 6,
       json: false,
     });
+    expect(readOptions(["--tls", "--node=--a --b=1"])).toMatchObject({ tls: true, nodeOptions: ["--a", "--b=1"] });
     expect(readOptions(["leak"])).toMatchObject({ command: "leak", calls: 10_000 });
     expect(readOptions(["capacity", "--steps", "10,20"])).toMatchObject({
       bridges: ["ours", "raw", "agents"],
