@@ -44,13 +44,9 @@ async function main(options: Options): Promise<void> {
       const report = await measureContext(TEN_YEARS, { workDir, pluginModule, say });
       return print(options, contextText(report), contextJson(report));
     }
-    const generator = await startGenerator(workDir, options.tls);
-    try {
-      const { nodeOptions } = options;
-      await run(options, { generator, workDir, pluginModule, nodeOptions, say }, unpinned === undefined);
-    } finally {
-      await generator.stop();
-    }
+    const { nodeOptions, tls } = options;
+    const start = () => startGenerator(workDir, tls);
+    await run(options, { startGenerator: start, workDir, pluginModule, nodeOptions, say }, unpinned === undefined);
   } finally {
     await rm(workDir, { recursive: true, force: true });
   }

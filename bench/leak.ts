@@ -37,7 +37,8 @@ export interface LeakReport {
 
 /** Holds many short calls through our bridge and looks at what stays. */
 export async function measureLeak({ calls, concurrency }: Options, bench: Bench): Promise<LeakReport> {
-  const { generator, workDir, pluginModule, nodeOptions = [] } = bench;
+  const { workDir, pluginModule, nodeOptions = [] } = bench;
+  const generator = await bench.startGenerator();
   const { model, environment } = generator;
   const order = { model, workDir, pluginModule };
   const bridge = await startBridge("ours", order, { nodeOptions: ["--expose-gc", ...nodeOptions], environment });
@@ -64,6 +65,7 @@ export async function measureLeak({ calls, concurrency }: Options, bench: Bench)
     return { calls, idle, warm, end, faults, left: whatIsLeft({ idle, warm, end }), void: whyVoid(load) };
   } finally {
     await bridge.stop();
+    await generator.stop();
   }
 }
 

@@ -16,7 +16,8 @@ export interface Plan {
 
 /** What every run needs. */
 export interface Bench {
-  readonly generator: GeneratorProcess;
+  /** Starts a load generator: a fresh one for each run, since one that has held thousands of calls is late more often. */
+  readonly startGenerator: () => Promise<GeneratorProcess>;
   readonly workDir: string;
   readonly pluginModule: string;
   /** Options of Node for every bridge. */
@@ -68,8 +69,6 @@ const IDLE_MS = 500;
 /** Measures the bridges in turn, round after round, each in a fresh process; then their content under odd JSON. */
 export async function measure(plan: Plan, bench: Bench): Promise<Measurement> {
   const { bridges, rounds } = plan;
-  bench.say("warming the load generator up");
-  await oneRun("raw", { ...plan, warmSeconds: Math.min(3, plan.warmSeconds), windowSeconds: 1 }, "usual", bench);
   const counted: Run[][] = [];
   const voidRounds: string[] = [];
   for (let attempt = 1; counted.length < rounds && attempt <= rounds * MOST_ATTEMPTS; attempt++) {
@@ -121,33 +120,32 @@ export async function oneRun(
   spelling: LoadOrder["spelling"],
   bench: Bench,
 ): Promise<Run> {
-  const { generator, workDir, pluginModule, nodeOptions = [] } = bench;
+  const { workDir, pluginModule, nodeOptions = [] } = bench;
+  await using processes = new AsyncDisposableStack();
+  const generator = processes.adopt(await bench.startGenerator(), (started) => started.stop());
   const { model, environment } = generator;
-  const bridge = await startBridge(name, { model, workDir, pluginModule }, { nodeOptions, environment });
-  try {
-    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
-    const idle = await bridge.usage();
-    const window: Promise<Usage>[] = [];
-    const warmMs = warmSeconds * 1000;
-    const windowMs = windowSeconds * 1000;
-    const order: LoadOrder = { type: "load", port: bridge.port, door: bridge.door, calls, warmMs, windowMs, spelling };
-    const result = await generator.run(order, warmMs + windowMs + 60_000, () => window.push(bridge.usage()));
-    const [opened, closed] = (await Promise.all(window)) as [Usage, Usage];
-    const spentMs = (closed.cpuMicros - opened.cpuMicros) / 1000;
-    const lengthMs = closed.atMs - opened.atMs;
-    const foreign = Math.max(0, (closed.coreBusyMs - opened.coreBusyMs - spentMs) / lengthMs);
-    const load = { ...result.load, ...(whyNotPinned() === undefined && { foreign }) };
-    return {
-      bridge: name,
-      result: { ...result, load },
-      cpuMs: spentMs / (calls * (lengthMs / 1000)),
-      rssIdleMb: idle.rssBytes / 1e6,
-      rssPerCallKb: (closed.rssBytes - idle.rssBytes) / 1e3 / calls,
-      void: whyVoid(load),
-    };
-  } finally {
-    await bridge.stop();
-  }
+  const started = await startBridge(name, { model, workDir, pluginModule }, { nodeOptions, environment });
+  const bridge = processes.adopt(started, () => started.stop());
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+  const idle = await bridge.usage();
+  const window: Promise<Usage>[] = [];
+  const warmMs = warmSeconds * 1000;
+  const windowMs = windowSeconds * 1000;
+  const order: LoadOrder = { type: "load", port: bridge.port, door: bridge.door, calls, warmMs, windowMs, spelling };
+  const result = await generator.run(order, warmMs + windowMs + 60_000, () => window.push(bridge.usage()));
+  const [opened, closed] = (await Promise.all(window)) as [Usage, Usage];
+  const spentMs = (closed.cpuMicros - opened.cpuMicros) / 1000;
+  const lengthMs = closed.atMs - opened.atMs;
+  const foreign = Math.max(0, (closed.coreBusyMs - opened.coreBusyMs - spentMs) / lengthMs);
+  const load = { ...result.load, ...(whyNotPinned() === undefined && { foreign }) };
+  return {
+    bridge: name,
+    result: { ...result, load },
+    cpuMs: spentMs / (calls * (lengthMs / 1000)),
+    rssIdleMb: idle.rssBytes / 1e6,
+    rssPerCallKb: (closed.rssBytes - idle.rssBytes) / 1e3 / calls,
+    void: whyVoid(load),
+  };
 }
 
 // --- Internal helpers ---

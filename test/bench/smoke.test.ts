@@ -5,34 +5,33 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seenFaults } from "../../bench/content.ts";
 import { oneRun } from "../../bench/measure.ts";
-import { type GeneratorProcess, startGenerator } from "../../bench/processes.ts";
+import { startGenerator } from "../../bench/processes.ts";
 
 const pluginModule = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
 /** Long enough for a greeting, a barge-in and the beginning of the next answer. */
 const PLAN = { calls: 2, warmSeconds: 0.1, windowSeconds: 6 };
-const [PLAIN, TLS] = [0, 1];
 let workDir = "";
-let generators: GeneratorProcess[] = [];
 
 beforeAll(async () => {
   workDir = await mkdtemp(join(tmpdir(), "voice-bench-"));
-  generators = await Promise.all([startGenerator(workDir), startGenerator(workDir, true)]);
 });
 
 afterAll(async () => {
-  await Promise.all(generators.map((generator) => generator.stop()));
   await rm(workDir, { recursive: true, force: true });
 });
 
-const bench = (at: number) => ({
-  generator: generators[at] as GeneratorProcess,
+const bench = (tls: boolean) => ({
+  startGenerator: () => startGenerator(workDir, tls),
   workDir,
   pluginModule,
   say: () => {},
 });
 
 test("our plugin and the raw relay carry every block of two calls and a barge-in, in usual and in odd JSON, plain and over TLS", async () => {
-  const runs = await Promise.all([oneRun("ours", PLAN, "odd", bench(TLS)), oneRun("raw", PLAN, "usual", bench(PLAIN))]);
+  const runs = await Promise.all([
+    oneRun("ours", PLAN, "odd", bench(true)),
+    oneRun("raw", PLAN, "usual", bench(false)),
+  ]);
   for (const { bridge, result, cpuMs, rssIdleMb, void: notCounted } of runs) {
     const { stale, ...faults } = seenFaults(result.faults);
     expect([bridge, faults]).toEqual([bridge, {}]);
