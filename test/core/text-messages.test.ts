@@ -1,5 +1,7 @@
-import { EventEmitter } from "node:events";
-import type { Writable } from "node:stream";
+import { EventEmitter, once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex, Writable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -222,5 +224,53 @@ describe("on a socket", () => {
     wire.emit("data", frame());
     expect(heard).toEqual([]);
     expect(given).toEqual([]);
+  });
+});
+
+describe("on real sockets of the library", () => {
+  test("texts, pings and the goodbye arrive on both sides, and the library reads no whole text", async () => {
+    const http = createServer();
+    const server = new ws.WebSocketServer({ noServer: true, perMessageDeflate: false });
+    const heard: string[] = [];
+    const parsed: string[] = [];
+    /** Whatever the library reads comes through its receiver. */
+    const watch = (socket: ws.WebSocket, wire: Duplex, masked: boolean, side: string) => {
+      const [library] = wire.listeners("data") as [(bytes: Buffer) => void];
+      const spy = (bytes: Buffer) => {
+        parsed.push(`${side} ${(bytes[0] as number) & 0x0f}`);
+        library.call(wire, bytes);
+      };
+      wire.off("data", library);
+      wire.on("data", spy);
+      readTexts(socket, wire, masked);
+      expect(wire.listeners("data")).not.toContain(spy);
+    };
+    http.on("upgrade", (request, wire: Duplex, head) =>
+      server.handleUpgrade(request, wire, head, (socket) => {
+        watch(socket, wire, true, "server");
+        socket.on("message", (data, isBinary) => socket.send(data as Buffer, { binary: isBinary }));
+        socket.on("ping", () => heard.push("ping"));
+      }),
+    );
+    await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+    const client = new ws.WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`);
+    client.once("upgrade", (response: IncomingMessage) =>
+      client.once("open", () => watch(client, response.socket, false, "client")),
+    );
+    await once(client, "open");
+    client.on("message", (data, isBinary) => heard.push(isBinary ? "binary" : String(data)));
+    client.send("hello");
+    client.send(Buffer.from("bytes"));
+    const pong = once(client, "pong");
+    client.ping();
+    await pong;
+    client.close(1000);
+    const [code] = await once(client, "close");
+    await new Promise((resolve) => http.close(resolve));
+    expect(heard).toEqual(expect.arrayContaining(["hello", "binary", "ping"]));
+    expect(code).toBe(1000);
+    expect(parsed).not.toContain("server 1");
+    expect(parsed).not.toContain("client 1");
+    expect(parsed).toContain("server 2");
   });
 });
