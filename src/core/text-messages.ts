@@ -47,6 +47,7 @@ export class TextMessages {
   /** Nothing is read any more. */
   stop(): void {
     this.#isOver = true;
+    this.#foreignBytes = 0;
   }
 
   /** Takes what came; the memory is changed where it is masked. */
@@ -96,8 +97,8 @@ export class TextMessages {
 }
 
 /**
- * Has the whole text messages of a socket that has just been opened read without its library: half the garbage of a
- * message, and an eighth of what a call costs. They come as the socket's `message`, as all others do.
+ * Has the whole text messages of a socket that has just been opened read without its library: a quarter of the garbage
+ * of a call is its. They come as the socket's `message`, as all others do.
  */
 export function readTexts(socket: MessageSocket, wire: Wire, masked: boolean): void {
   const [library, ...others] = wire.listeners("data") as ((bytes: Buffer) => void)[];

@@ -218,9 +218,12 @@ describe("on a socket", () => {
     expect(wire.listenerCount("data")).toBe(count);
   });
 
-  test("after an error of the socket nothing is read any more", () => {
+  test("after an error of the socket nothing is read any more, nor what was still to come of a frame", () => {
     const { wire, socket, given, heard } = open(1);
+    wire.emit("data", Buffer.from([0x82, 100])); // a hundred bytes that are none of ours
+    given.length = 0;
     socket.emit("error", new Error("broken"));
+    wire.emit("data", Buffer.concat([Buffer.alloc(50), frame()]));
     wire.emit("data", frame());
     expect(heard).toEqual([]);
     expect(given).toEqual([]);
