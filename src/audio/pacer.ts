@@ -24,7 +24,7 @@ const RISE_SAMPLES = 40;
 
 /** Sound that stands at one place, in bytes. */
 interface Stretch {
-  readonly from: number;
+  from: number;
   to: number;
 }
 
@@ -37,12 +37,12 @@ interface Queued {
   complete: boolean;
 }
 
-/** What was handed out. */
+/** What was handed out and plays without a gap. */
 interface Out {
   readonly itemId: string;
   readonly stretches: readonly Stretch[];
-  readonly startsAtMs: number;
-  readonly endsAtMs: number;
+  startsAtMs: number;
+  endsAtMs: number;
 }
 
 /**
@@ -111,7 +111,7 @@ export class Pacer {
   /** The pieces that are due at `nowMs`. */
   take(nowMs: number): readonly Piece[] {
     if (this.#held || this.#queue.length === 0) return NOTHING;
-    while (this.#out[0] && this.#out[0].endsAtMs <= nowMs) this.#out.shift();
+    this.#forget(nowMs);
     const due: Piece[] = [];
     for (let item = this.#queue[0]; item; item = this.#queue[0]) {
       if (item.bytes === 0) {
@@ -129,7 +129,7 @@ export class Pacer {
       const startsAtMs = Math.max(nowMs, this.#playsUntilMs);
       this.#playsUntilMs = startsAtMs + mulawMs(audio.length);
       due.push({ itemId: item.itemId, audio, startsAtMs });
-      this.#out.push({ itemId: item.itemId, stretches, startsAtMs, endsAtMs: this.#playsUntilMs });
+      this.#gaveOut(item.itemId, stretches, startsAtMs);
     }
     return due;
   }
@@ -166,6 +166,31 @@ export class Pacer {
     this.#held = false;
     this.#goesOn = false;
     this.#playsUntilMs = Math.min(this.#playsUntilMs, nowMs);
+  }
+
+  /** Remembers what was handed out: what follows the sound before it as part of that, so that little is kept. */
+  #gaveOut(itemId: string, stretches: readonly Stretch[], startsAtMs: number): void {
+    const last = this.#out.at(-1);
+    const before = last?.stretches.at(-1);
+    const [first] = stretches;
+    const goesOn = last?.itemId === itemId && last.endsAtMs === startsAtMs && before?.to === first?.from;
+    if (last && before && first && goesOn && last.stretches.length === 1 && stretches.length === 1) {
+      before.to = first.to;
+      last.endsAtMs = this.#playsUntilMs;
+    } else this.#out.push({ itemId, stretches, startsAtMs, endsAtMs: this.#playsUntilMs });
+  }
+
+  /** Forgets what has played: its memory is used again. */
+  #forget(nowMs: number): void {
+    while (this.#out[0] && this.#out[0].endsAtMs <= nowMs) this.#out.shift();
+    const [first] = this.#out;
+    if (!first) return;
+    const frames = playedFrames(first.startsAtMs, nowMs);
+    const [stretch] = first.stretches;
+    // The last frames of a stretch stay with it: the next one may begin within a frame.
+    if (!stretch || stretch.to - stretch.from <= (frames + 1) * FRAME_BYTES) return;
+    stretch.from += frames * FRAME_BYTES;
+    first.startsAtMs += frames * FRAME_MS;
   }
 
   #putBack(itemId: string, stretches: Stretch[]): void {

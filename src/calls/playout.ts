@@ -69,7 +69,10 @@ export class Playout {
       const durationMs = mulawMs(audio.length);
       item.startedAtMs ??= startsAtMs;
       forget(item, startsAtMs);
-      item.pieces.push({ startsAtMs, durationMs });
+      const last = item.pieces.at(-1);
+      // What follows without a gap is one piece with it: few long ones cost less than many short ones.
+      if (last && startsAtMs === item.endsAtMs) last.durationMs += durationMs;
+      else item.pieces.push({ startsAtMs, durationMs });
       item.sentMs += durationMs;
       item.endsAtMs = startsAtMs + durationMs;
     }
