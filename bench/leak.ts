@@ -1,8 +1,7 @@
 import { type FaultCounts, seenFaults } from "./content.ts";
-import type { Bench } from "./measure.ts";
+import { type Bench, openBridge } from "./measure.ts";
 import type { RunResult, Usage } from "./messages.ts";
 import type { Options } from "./options.ts";
-import { startBridge } from "./processes.ts";
 import { table } from "./report.ts";
 import { whyVoid } from "./statistics.ts";
 
@@ -37,36 +36,28 @@ export interface LeakReport {
 
 /** Holds many short calls through our bridge and looks at what stays. */
 export async function measureLeak({ calls, concurrency }: Options, bench: Bench): Promise<LeakReport> {
-  const { workDir, pluginModule, nodeOptions = [] } = bench;
-  const generator = await bench.startGenerator();
-  const { model, environment } = generator;
-  const order = { model, workDir, pluginModule };
-  const bridge = await startBridge("ours", order, { nodeOptions: ["--expose-gc", ...nodeOptions], environment });
-  try {
-    const atRest = async () => {
-      await new Promise((resolve) => setTimeout(resolve, REST_MS));
-      return residue(await bridge.usage(true));
-    };
-    const churn = (count: number): Promise<RunResult> => {
-      const withinMs = (count / CALLS_PER_SECOND) * 4_000 + 120_000;
-      const { port, door } = bridge;
-      return generator.run(
-        { type: "churn", port, door, calls: count, concurrency, perSecond: CALLS_PER_SECOND },
-        withinMs,
-      );
-    };
-    const idle = await atRest();
-    const first = Math.round(Math.max(calls * WARM.share, Math.min(WARM.atLeast, calls / 2)));
-    await churn(first);
-    const warm = await atRest();
-    bench.say(`${first} calls: ${warm.rssMb.toFixed(1)} MB, ${warm.sockets} sockets, ${warm.handles} handles`);
-    const { faults, load } = await churn(calls - first);
-    const end = await atRest();
-    return { calls, idle, warm, end, faults, left: whatIsLeft({ idle, warm, end }), void: whyVoid(load) };
-  } finally {
-    await bridge.stop();
-    await generator.stop();
-  }
+  await using processes = new AsyncDisposableStack();
+  const { generator, bridge } = await openBridge("ours", bench, processes, ["--expose-gc"]);
+  const atRest = async () => {
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    return residue(await bridge.usage(true));
+  };
+  const churn = (count: number): Promise<RunResult> => {
+    const withinMs = (count / CALLS_PER_SECOND) * 4_000 + 120_000;
+    const { port, door } = bridge;
+    return generator.run(
+      { type: "churn", port, door, calls: count, concurrency, perSecond: CALLS_PER_SECOND },
+      withinMs,
+    );
+  };
+  const idle = await atRest();
+  const first = Math.round(Math.max(calls * WARM.share, Math.min(WARM.atLeast, calls / 2)));
+  await churn(first);
+  const warm = await atRest();
+  bench.say(`${first} calls: ${warm.rssMb.toFixed(1)} MB, ${warm.sockets} sockets, ${warm.handles} handles`);
+  const { faults, load } = await churn(calls - first);
+  const end = await atRest();
+  return { calls, idle, warm, end, faults, left: whatIsLeft({ idle, warm, end }), void: whyVoid(load) };
 }
 
 /** Which of the things that a bridge holds are more than they were. Memory is compared with the warm process. */

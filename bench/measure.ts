@@ -120,12 +120,8 @@ export async function oneRun(
   spelling: LoadOrder["spelling"],
   bench: Bench,
 ): Promise<Run> {
-  const { workDir, pluginModule, nodeOptions = [] } = bench;
   await using processes = new AsyncDisposableStack();
-  const generator = processes.adopt(await bench.startGenerator(), (started) => started.stop());
-  const { model, environment } = generator;
-  const started = await startBridge(name, { model, workDir, pluginModule }, { nodeOptions, environment });
-  const bridge = processes.adopt(started, () => started.stop());
+  const { generator, bridge } = await openBridge(name, bench, processes);
   await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
   const idle = await bridge.usage();
   const window: Promise<Usage>[] = [];
@@ -146,6 +142,20 @@ export async function oneRun(
     rssPerCallKb: (closed.rssBytes - idle.rssBytes) / 1e3 / calls,
     void: whyVoid(load),
   };
+}
+
+/** Starts a bridge and a load generator for it; `processes` ends both. */
+export async function openBridge(
+  name: BridgeName,
+  { startGenerator, workDir, pluginModule, nodeOptions = [] }: Bench,
+  processes: AsyncDisposableStack,
+  ownOptions: readonly string[] = [],
+) {
+  const generator = processes.adopt(await startGenerator(), (started) => started.stop());
+  const { model, environment } = generator;
+  const options = { nodeOptions: [...ownOptions, ...nodeOptions], environment };
+  const started = await startBridge(name, { model, workDir, pluginModule }, options);
+  return { generator, bridge: processes.adopt(started, () => started.stop()) };
 }
 
 // --- Internal helpers ---

@@ -146,7 +146,7 @@ export class Pacer {
     if (this.#held) return;
     this.#held = true;
     for (const { itemId, stretches, startsAtMs } of this.#out.reverse()) {
-      const rest = skip(stretches, playedFrames(startsAtMs, nowMs) * FRAME_BYTES);
+      const [, rest] = split(stretches, playedFrames(startsAtMs, nowMs) * FRAME_BYTES);
       if (rest.length > 0) this.#putBack(itemId, rest);
     }
     this.#out = [];
@@ -212,15 +212,9 @@ export class Pacer {
     if (whole === 0 && !ended) return undefined;
     const take = whole === 0 ? item.bytes : whole;
     item.bytes -= take;
-    const first = item.stretches[0] as Stretch;
-    const to = first.from + take;
-    if (to < first.to) {
-      item.stretches[0] = { from: to, to: first.to };
-      return [{ from: first.from, to }];
-    }
-    const all = item.stretches;
-    item.stretches = skip(all, take);
-    return first.to === to ? [first] : clip(all, take);
+    const [taken, rest] = split(item.stretches, take);
+    item.stretches = rest;
+    return taken;
   }
 
   /** Sound in whole frames, padded with silence. */
@@ -269,26 +263,16 @@ function bytesOf(stretches: readonly Stretch[]): number {
   return sum;
 }
 
-/** What comes behind the first `count` bytes. */
-function skip(stretches: readonly Stretch[], count: number): Stretch[] {
+/** The first `count` bytes, and what comes behind them. */
+function split(stretches: readonly Stretch[], count: number): [first: Stretch[], rest: Stretch[]] {
+  const first: Stretch[] = [];
   const rest: Stretch[] = [];
   let left = count;
   for (const { from, to } of stretches) {
-    const start = Math.min(to, from + left);
-    left -= start - from;
-    if (start < to) rest.push({ from: start, to });
+    const at = Math.min(to, from + left);
+    left -= at - from;
+    if (from < at) first.push({ from, to: at });
+    if (at < to) rest.push({ from: at, to });
   }
-  return rest;
-}
-
-/** The first `count` bytes. */
-function clip(stretches: readonly Stretch[], count: number): Stretch[] {
-  const first: Stretch[] = [];
-  let left = count;
-  for (const { from, to } of stretches) {
-    const end = Math.min(to, from + left);
-    left -= end - from;
-    if (end > from) first.push({ from, to: end });
-  }
-  return first;
+  return [first, rest];
 }

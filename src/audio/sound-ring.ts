@@ -20,13 +20,7 @@ export class SoundRing {
   /** Adds sound. What lies before `neededFrom` may be overwritten. */
   write(sound: Uint8Array, neededFrom: number): void {
     this.#makeRoom(sound.length, Math.min(neededFrom, this.#end));
-    const at = this.#end & (this.#bytes.length - 1);
-    const before = Math.min(sound.length, this.#bytes.length - at);
-    if (before === sound.length) this.#bytes.set(sound, at);
-    else {
-      this.#bytes.set(sound.subarray(0, before), at);
-      this.#bytes.set(sound.subarray(before), 0);
-    }
+    this.#put(sound, this.#end);
     this.#end += sound.length;
   }
 
@@ -42,24 +36,21 @@ export class SoundRing {
   }
 
   #makeRoom(count: number, neededFrom: number): void {
-    const needed = this.#end - neededFrom + count;
+    const wanted = this.#end - neededFrom + count;
     const size = this.#bytes.length;
-    const isTooLarge = needed === count && size > KEPT_BYTES;
-    if (needed <= size && !isTooLarge) return;
-    let larger = isTooLarge ? FIRST_BYTES : size;
-    while (larger < needed) larger *= 2;
-    const bytes = new Uint8Array(larger);
-    for (let from = neededFrom; from < this.#end; ) {
-      const at = from & (size - 1);
-      const part = this.#bytes.subarray(at, Math.min(size, at + this.#end - from));
-      for (let done = 0; done < part.length; ) {
-        const to = (from + done) & (larger - 1);
-        const fits = part.subarray(done, done + larger - to);
-        bytes.set(fits, to);
-        done += fits.length;
-      }
-      from += part.length;
-    }
-    this.#bytes = bytes;
+    const isTooLarge = wanted === count && size > KEPT_BYTES;
+    if (wanted <= size && !isTooLarge) return;
+    let room = isTooLarge ? FIRST_BYTES : size;
+    while (room < wanted) room *= 2;
+    const needed = this.read(neededFrom, this.#end);
+    this.#bytes = new Uint8Array(room);
+    this.#put(needed, neededFrom);
+  }
+
+  #put(sound: Uint8Array, place: number): void {
+    const at = place & (this.#bytes.length - 1);
+    const before = sound.subarray(0, this.#bytes.length - at);
+    this.#bytes.set(before, at);
+    this.#bytes.set(sound.subarray(before.length), 0);
   }
 }

@@ -1,5 +1,7 @@
-const FINAL_TEXT = 0x81;
-const MASKED = 0x80;
+/** First byte of a whole text frame (RFC 6455, 5.2). */
+export const FINAL_TEXT = 0x81;
+/** Flag in the second byte: the payload is masked. */
+export const MASKED = 0x80;
 
 /** Bytes of the head of a WebSocket frame with so long a payload, without a mask (RFC 6455, 5.2). */
 export const frameHeadBytes = (payloadBytes: number): number =>

@@ -1,3 +1,5 @@
+import { FINAL_TEXT, MASKED } from "./text-frames.ts";
+
 /** A connection below a WebSocket, as Node's streams are. */
 export interface Wire {
   listeners(event: "data"): readonly unknown[];
@@ -13,11 +15,9 @@ export interface MessageSocket {
 
 /** Longest message that is taken here, in bytes; a longer one is the library's. */
 const LONGEST = 64 * 1024;
-const FINAL_TEXT = 0x81;
 const FINAL = 0x80;
 const CONTROL = 0x08;
 const CLOSE = 0x08;
-const MASKED = 0x80;
 const OPCODE = 0x0f;
 const NOTHING = Buffer.alloc(0);
 

@@ -18,7 +18,7 @@ const APPEND_TAIL = Buffer.from('"}', "latin1");
 
 /** Where the payload of a frame begins in its memory: at a word, with room for the longest head and a mask before it. */
 const PAYLOAD_AT = 16;
-/** Bytes of a message that there is room for at first: a usual one has 265. */
+/** Bytes that there is room for at first: a usual frame ends at 281. */
 const FIRST_ROOM = 512;
 /** Masks that are made at once. */
 const MASKS = 256;
@@ -31,35 +31,31 @@ const USUAL_DELTA = 3_200;
  * foresee (RFC 6455, 5.2 and 5.3), four bytes at a time. One instance serves one session.
  */
 export class AppendFrames {
-  #plain = new Int32Array(FIRST_ROOM / 4);
-  #plainBytes = Buffer.from(this.#plain.buffer);
-  readonly #room = new WriteRoom(PAYLOAD_AT + FIRST_ROOM);
+  readonly #room = new WriteRoom(FIRST_ROOM);
   readonly #masks = new Int32Array(MASKS);
   #usedMasks = MASKS;
-  /** The mask of the latest frame, in the order of bytes in which it was applied. */
+  /** The mask of the latest frame, in the order of bytes in which it is applied. */
   readonly #maskWord = new Int32Array(1);
   readonly #maskBytes = new Uint8Array(this.#maskWord.buffer);
 
-  constructor() {
-    this.#plainBytes.set(APPEND_HEAD);
-  }
-
   /** Writes the frame for base64 audio in ASCII bytes. */
   write(base64: Buffer, wire: Outlet): void {
-    const size = APPEND_HEAD.length + base64.length + APPEND_TAIL.length;
-    if (size > this.#plainBytes.length) this.#grow(size);
-    this.#plainBytes.set(base64, APPEND_HEAD.length);
-    this.#plainBytes.set(APPEND_TAIL, size - APPEND_TAIL.length);
-    this.#room.clear(PAYLOAD_AT + size + MASK_BYTES);
-    const plain = this.#plain;
+    const audioAt = PAYLOAD_AT + APPEND_HEAD.length;
+    const tailAt = audioAt + base64.length;
+    const end = tailAt + APPEND_TAIL.length;
+    const size = end - PAYLOAD_AT;
+    this.#room.clear(end);
     const { words, bytes } = this.#room;
+    bytes.set(APPEND_HEAD, PAYLOAD_AT);
+    bytes.set(base64, audioAt);
+    bytes.set(APPEND_TAIL, tailAt);
     const mask = this.#nextMask();
-    for (let i = 0; 4 * i < size; i++) words[PAYLOAD_AT / 4 + i] = (plain[i] as number) ^ mask;
+    for (let i = PAYLOAD_AT / 4; 4 * i < end; i++) words[i] = (words[i] as number) ^ mask;
     const from = PAYLOAD_AT - MASK_BYTES - frameHeadBytes(size);
     writeTextFrameHead(bytes, from, size, true);
     this.#maskWord[0] = mask;
     bytes.set(this.#maskBytes, PAYLOAD_AT - MASK_BYTES);
-    this.#room.write(from, PAYLOAD_AT + size, wire);
+    this.#room.write(from, end, wire);
   }
 
   #nextMask(): number {
@@ -68,12 +64,6 @@ export class AppendFrames {
       this.#usedMasks = 0;
     }
     return this.#masks[this.#usedMasks++] as number;
-  }
-
-  #grow(size: number): void {
-    this.#plain = new Int32Array(Math.ceil(size / 2));
-    this.#plainBytes = Buffer.from(this.#plain.buffer);
-    this.#plainBytes.set(APPEND_HEAD);
   }
 }
 

@@ -160,9 +160,10 @@ describe("whole texts are read beside the library", () => {
   });
 
   test.each([
-    ["masked by a server", false, true],
-    ["not masked by a client", true, false],
-  ])("a text that is %s is the library's to refuse", async (_, fromClient, isMasked) => {
+    ["is masked by a server", false, true, TEXT],
+    ["is not masked by a client", true, false, TEXT],
+    ["claims to be compressed", false, false, 0x40 | TEXT],
+  ])("a text that %s is the library's to refuse", async (_, fromClient, isMasked, opcode) => {
     const heard: string[] = [];
     const refuses = library(fromClient, heard);
     const texts = new TextMessages(
@@ -171,20 +172,7 @@ describe("whole texts are read beside the library", () => {
       (rest) => refuses.take(rest),
     );
     const mask = isMasked ? Buffer.from([9, 9, 9, 9]) : undefined;
-    texts.read(encode({ opcode: TEXT, final: true, payload: Buffer.from("hello") }, mask));
-    await setImmediate(); // the library tells of it in its own time
-    expect(heard).toEqual(["error"]);
-  });
-
-  test("a text that claims to be compressed is the library's to refuse", async () => {
-    const heard: string[] = [];
-    const refuses = library(false, heard);
-    const texts = new TextMessages(
-      false,
-      () => expect.unreachable("it was read"),
-      (rest) => refuses.take(rest),
-    );
-    texts.read(encode({ opcode: 0x40 | TEXT, final: true, payload: Buffer.from("hello") }, undefined));
+    texts.read(encode({ opcode, final: true, payload: Buffer.from("hello") }, mask));
     await setImmediate(); // the library tells of it in its own time
     expect(heard).toEqual(["error"]);
   });
