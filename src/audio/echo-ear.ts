@@ -53,8 +53,6 @@ export class EchoEar {
   readonly #agent = new Float32Array(KEPT);
   /** The newest `WINDOW` samples of the caller. */
   readonly #caller = new Float64Array(WINDOW);
-  /** What is searched, copied out of the ring. */
-  readonly #stretch = new Float64Array(LONGEST + WINDOW);
   /** The first sample that was never written. */
   #until = 0;
   #lastSent = 0;
@@ -131,8 +129,8 @@ export class EchoEar {
     const caller = this.#caller;
     const shortest = Math.max(0, fromLag);
     const lags = untilLag - shortest + 1;
-    // In one stretch, oldest first: the longest lag begins it.
-    const sent = this.#stretch.subarray(0, lags - 1 + WINDOW);
+    // Out of the ring in one stretch, oldest first: the longest lag begins it.
+    const sent = new Float64Array(lags - 1 + WINDOW);
     for (let i = 0, at = end - untilLag - WINDOW; i < sent.length; i++, at++) {
       sent[i] = this.#agent[at & (KEPT - 1)] as number;
     }

@@ -1,4 +1,4 @@
-/** Room at first: two seconds. A power of two, as every size of it. */
+/** Room at first: two seconds of µ-law. A power of two, as every size of it. */
 const FIRST_BYTES = 16_384;
 /** More room is given back once nothing lies in it: sixteen seconds. */
 const KEPT_BYTES = 131_072;
@@ -49,8 +49,12 @@ export class SoundRing {
 
   #put(sound: Uint8Array, place: number): void {
     const at = place & (this.#bytes.length - 1);
-    const before = sound.subarray(0, this.#bytes.length - at);
-    this.#bytes.set(before, at);
-    this.#bytes.set(sound.subarray(before.length), 0);
+    const room = this.#bytes.length - at;
+    if (sound.length <= room) {
+      this.#bytes.set(sound, at);
+      return;
+    }
+    this.#bytes.set(sound.subarray(0, room), at);
+    this.#bytes.set(sound.subarray(room), 0);
   }
 }

@@ -7,6 +7,12 @@ export interface Wire {
   off(event: "data", listener: (bytes: Buffer) => void): unknown;
 }
 
+/** Memory into which connections read one after another. */
+export interface ReadRoom {
+  /** What a connection reads from now on goes to `take`, valid during the call of it. */
+  tap(wire: Wire, take: (bytes: Buffer) => void): void;
+}
+
 /** A WebSocket whose library tells of messages by events, as `ws` does. */
 export interface MessageSocket {
   emit(event: "message", data: Buffer, isBinary: boolean): unknown;
@@ -98,18 +104,21 @@ export class TextMessages {
 
 /**
  * Has the whole text messages of a socket that has just been opened read without its library: a quarter of the garbage
- * of a call is its. They come as the socket's `message`, as all others do.
+ * of a call is its. They come as the socket's `message`, as all others do. With `room`, what the connection brings is
+ * read there.
  */
-export function readTexts(socket: MessageSocket, wire: Wire, masked: boolean): void {
+export function readTexts(socket: MessageSocket, wire: Wire, masked: boolean, room?: ReadRoom): void {
   const [library, ...others] = wire.listeners("data") as ((bytes: Buffer) => void)[];
   if (!library || others.length > 0) return; // not as we know it: the library reads everything
   const texts = new TextMessages(
     masked,
     (text) => void socket.emit("message", text, false),
-    (bytes) => library.call(wire, bytes),
+    (bytes) => library.call(wire, room ? Buffer.from(bytes) : bytes), // the library keeps what it is given
   );
+  const take = (bytes: Buffer) => texts.read(bytes);
   wire.off("data", library);
-  wire.on("data", (bytes) => texts.read(bytes));
+  wire.on("data", take); // what the stream had already, and without a room everything
+  room?.tap(wire, take);
   socket.on("error", () => texts.stop());
 }
 

@@ -34,6 +34,7 @@ import {
   toWireTools,
 } from "./openai-realtime-wire.ts";
 import { ResponseSequencer } from "./response-sequencer.ts";
+import type { SharedReads } from "./shared-reads.ts";
 
 /** Within this time an engine that lives has begun what it was asked for, and ended what was cancelled. */
 const ANSWER_MS = 6_000;
@@ -68,7 +69,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   #opening: { config: RealtimeSessionCreateRequest; resolve: () => void; reject: (error: Error) => void } | undefined;
   #lastError: Error | undefined;
 
-  constructor(socket: WebSocket, model: string, clock: Clock) {
+  constructor(socket: WebSocket, reads: SharedReads, model: string, clock: Clock) {
     this.model = model;
     this.#socket = socket;
     this.#sequencer = new ResponseSequencer({
@@ -79,7 +80,7 @@ export class OpenAIRealtimeSession implements EngineSession {
     });
     socket.once("upgrade", (response) => {
       this.#wire = response.socket;
-      socket.once("open", () => readTexts(socket, response.socket, false));
+      socket.once("open", () => readTexts(socket, response.socket, false, reads));
     });
     socket.on("error", (error) => {
       this.#lastError = error;
