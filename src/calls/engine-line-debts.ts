@@ -82,6 +82,8 @@ export class Debts {
       this.#recogniseUntilMs = Number.POSITIVE_INFINITY;
     }
     const repeats = this.#repeated?.committed === true;
+    // Whoever hears the turn once more answers it then: before that there is nothing to answer.
+    if (repeats) this.#waiting = this.#waiting.filter(({ order }) => order.cause !== "turn");
     for (const { order, responseId } of link.session.pending) {
       const isWanted = which === "all" || (which === "begun") === (responseId !== undefined);
       if (!isWanted || (repeats && order.cause === "turn")) continue;

@@ -583,6 +583,33 @@ describe("an engine that fails", () => {
     expect(of("closed")).toEqual([{ reason: noMoney.message, error: noMoney }]);
   });
 
+  test.each([
+    ["because its account is refused", noMoney],
+    ["by faults of its own", busy],
+  ])(
+    "%s, with a turn whose words nobody has: it is not answered before the next session has heard it",
+    async (_, error) => {
+      const { line, session, sessions, hears, passes } = await bench({ engines: 2 });
+      for (let byte = 1; byte <= 100; byte++) hears(byte);
+      session(1).tell("speechStarted", { itemId: "item_1", atInputMs: 1_000 });
+      session(1).tell("turnCommitted", { itemId: "item_1" });
+      line.respond({ cause: "turn" });
+      while (sessions.length === 1) {
+        session(1).begin("resp_1");
+        session(1).fail("resp_1", error);
+        await passes(50);
+      }
+      await passes(1_000);
+      expect(session(2).heard).toHaveLength(50);
+      expect(session(2).of("respond")).toEqual([]);
+      session(2).tell("speechStarted", { itemId: "item_2", atInputMs: 0 });
+      session(2).tell("turnCommitted", { itemId: "item_2" });
+      line.respond({ cause: "turn" });
+      await passes(5_000);
+      expect(session(2).of("respond")).toEqual([{ cause: "turn" }]);
+    },
+  );
+
   test("because its account is refused, and there is no other: the end is told at once, with the reason", async () => {
     const { line, session, of, sessions } = await bench();
     line.respond({ cause: "turn" });
