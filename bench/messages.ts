@@ -4,7 +4,7 @@ import type { Tally, Timed } from "./generator/tally.ts";
 import type { GeneratorLoad } from "./statistics.ts";
 
 /** The bridges that are measured. */
-export const BRIDGES = ["ours", "raw", "sample", "agents"] as const;
+export const BRIDGES = ["ours", "raw", "least", "sample", "agents"] as const;
 export type BridgeName = (typeof BRIDGES)[number];
 
 /** How calls reach a bridge: as Twilio's signed webhook and what it answers, or straight as a media stream. */

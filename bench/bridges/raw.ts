@@ -7,51 +7,30 @@ import type { AddressInfo } from "node:net";
 import type { ModelAddress } from "../messages.ts";
 import { acceptWire, connectWire, type WireSocket } from "../wire/socket.ts";
 import { serveBridge } from "./process.ts";
-
-const QUOTE = 0x22;
-const BYTES_PER_MS = 8;
-const KEPT_FRAMES = 500;
-
-const MEDIA = Buffer.from('{"event":"media"');
-const PAYLOAD = Buffer.from('"payload":"');
-const DELTA_EVENT = Buffer.from('{"type":"response.output_audio.delta"');
-const DELTA = Buffer.from('"delta":"');
-const ITEM = Buffer.from('"item_id":"');
-const TRANSCRIPT_DELTA = Buffer.from('{"type":"response.output_audio_transcript.delta"');
-const APPEND_HEAD = Buffer.from('{"type":"input_audio_buffer.append","audio":"');
-const APPEND_TAIL = Buffer.from('"}');
-const MEDIA_TAIL = Buffer.from('"}}');
-const SESSION = {
-  type: "session.update",
-  session: {
-    type: "realtime",
-    audio: {
-      input: {
-        format: { type: "audio/pcmu" },
-        transcription: { model: "gpt-transcribe" },
-        turn_detection: { type: "server_vad" },
-      },
-      output: { format: { type: "audio/pcmu" }, voice: "marin" },
-    },
-  },
-};
-
-const startsWith = (bytes: Buffer, head: Buffer): boolean =>
-  bytes.length >= head.length && bytes.compare(head, 0, head.length, 0, head.length) === 0;
-
-/** The string behind `name` as a view; `undefined`: it is not spelled as usual. */
-function field(bytes: Buffer, name: Buffer, from: number): Buffer | undefined {
-  const at = bytes.indexOf(name, from);
-  if (at < 0) return undefined;
-  const start = at + name.length;
-  return bytes.subarray(start, bytes.indexOf(QUOTE, start));
-}
+import {
+  APPEND_HEAD,
+  APPEND_TAIL,
+  BYTES_PER_MS,
+  bytesOf,
+  DELTA,
+  DELTA_EVENT,
+  field,
+  ITEM,
+  KEPT_FRAMES,
+  MEDIA,
+  MEDIA_TAIL,
+  mediaHead,
+  PAYLOAD,
+  SESSION,
+  startsWith,
+  TRANSCRIPT_DELTA,
+} from "./relay-bytes.ts";
 
 class Relay {
   readonly #phone: WireSocket;
   #model: WireSocket | undefined;
   #streamId = "";
-  #mediaHead = Buffer.alloc(0);
+  #mediaHead: Buffer = Buffer.alloc(0);
   #kept: Buffer[] = [];
   #item = "";
   #itemBytes = 0;
@@ -84,7 +63,7 @@ class Relay {
     else if (event.event === "stop") this.#model?.close();
     else if (event.event === "start") {
       this.#streamId = event.start.streamSid;
-      this.#mediaHead = Buffer.from(`{"event":"media","streamSid":"${this.#streamId}","media":{"payload":"`);
+      this.#mediaHead = mediaHead(this.#streamId);
       this.#greet();
     }
   }
@@ -130,8 +109,7 @@ class Relay {
 
   #play(base64: Buffer, item: string): void {
     this.#phone.sendParts(this.#mediaHead, base64, MEDIA_TAIL);
-    let bytes = (base64.length / 4) * 3;
-    if (base64[base64.length - 1] === 0x3d) bytes -= base64[base64.length - 2] === 0x3d ? 2 : 1;
+    const bytes = bytesOf(base64);
     if (item !== this.#item) {
       this.#item = item;
       this.#itemBytes = 0;

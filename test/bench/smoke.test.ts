@@ -27,10 +27,11 @@ const bench = (tls: boolean) => ({
   say: () => {},
 });
 
-test("our plugin and the raw relay carry every block of two calls and a barge-in, in usual and in odd JSON, plain and over TLS", async () => {
+test("our plugin, the raw relay and the least bridge carry every block of two calls and a barge-in, in usual and in odd JSON, plain and over TLS", async () => {
   const runs = await Promise.all([
     oneRun("ours", PLAN, "odd", bench(true)),
     oneRun("raw", PLAN, "usual", bench(false)),
+    oneRun("least", PLAN, "odd", bench(false)),
   ]);
   for (const { bridge, result, cpuMs, rssIdleMb, void: notCounted } of runs) {
     const { stale, ...faults } = seenFaults(result.faults);
