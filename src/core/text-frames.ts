@@ -49,9 +49,14 @@ export class WriteRoom {
     this.#bytes = Buffer.from(this.#words.buffer);
   }
 
+  /** Whether what was written last still waits for its connection. */
+  get isKept(): boolean {
+    return this.#keptBy !== undefined && this.#keptBy.writableLength > 0;
+  }
+
   /** Has room for so many bytes, of which nobody needs what they held. */
   clear(size: number): void {
-    const isKept = this.#keptBy !== undefined && this.#keptBy.writableLength > 0;
+    const { isKept } = this;
     this.#keptBy = undefined;
     const { length } = this.#bytes;
     if (isKept || size > length) this.#renew(size > length ? 2 * size : length);

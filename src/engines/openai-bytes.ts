@@ -20,6 +20,8 @@ const APPEND_TAIL = Buffer.from('"}', "latin1");
 const PAYLOAD_AT = 16;
 /** Bytes that there is room for at first: a usual frame ends at 281. */
 const FIRST_ROOM = 512;
+/** Rooms that are kept for writes which wait for their connections: over TLS each does, for a moment. */
+const MOST_ROOMS = 16;
 /** Masks that are made at once. */
 const MASKS = 256;
 const MASK_BYTES = 4;
@@ -28,10 +30,11 @@ const USUAL_DELTA = 3_200;
 
 /**
  * Writes `input_audio_buffer.append` as whole frames of a WebSocket client, masked with a number that nobody can
- * foresee (RFC 6455, 5.2 and 5.3), four bytes at a time. One instance serves one session.
+ * foresee (RFC 6455, 5.2 and 5.3), four bytes at a time. One instance serves all sessions: memory that is used for every
+ * frame of every call is in the processor's cache, that of one call is not.
  */
 export class AppendFrames {
-  readonly #room = new WriteRoom(FIRST_ROOM);
+  readonly #rooms = [new WriteRoom(FIRST_ROOM)];
   readonly #masks = new Int32Array(MASKS);
   #usedMasks = MASKS;
   /** The mask of the latest frame, in the order of bytes in which it is applied. */
@@ -44,8 +47,9 @@ export class AppendFrames {
     const tailAt = audioAt + base64.length;
     const end = tailAt + APPEND_TAIL.length;
     const size = end - PAYLOAD_AT;
-    this.#room.clear(end);
-    const { words, bytes } = this.#room;
+    const room = this.#free();
+    room.clear(end);
+    const { words, bytes } = room;
     bytes.set(APPEND_HEAD, PAYLOAD_AT);
     bytes.set(base64, audioAt);
     bytes.set(APPEND_TAIL, tailAt);
@@ -55,7 +59,16 @@ export class AppendFrames {
     writeTextFrameHead(bytes, from, size, true);
     this.#maskWord[0] = mask;
     bytes.set(this.#maskBytes, PAYLOAD_AT - MASK_BYTES);
-    this.#room.write(from, end, wire);
+    room.write(from, end, wire);
+  }
+
+  /** A room that nobody needs; when there are too many that somebody does, one that gets other memory. */
+  #free(): WriteRoom {
+    for (const room of this.#rooms) if (!room.isKept) return room;
+    if (this.#rooms.length === MOST_ROOMS) return this.#rooms[0] as WriteRoom;
+    const room = new WriteRoom(FIRST_ROOM);
+    this.#rooms.push(room);
+    return room;
   }
 
   #nextMask(): number {
@@ -70,7 +83,7 @@ export class AppendFrames {
 /** Reads the audio of a message, valid until the next; `undefined`: another message, or an unusual spelling, parse it. */
 export type AudioDeltaScan = (message: Buffer) => AudioDelta | undefined;
 
-/** Makes the scan for one session: it reads `response.output_audio.delta` in compact JSON, its known keys in any order. */
+/** Makes the scan for all sessions: it reads `response.output_audio.delta` in compact JSON, its known keys in any order. */
 export function createAudioDeltaScan(): AudioDeltaScan {
   let room = Buffer.allocUnsafeSlow(USUAL_DELTA);
   return (message) => {

@@ -22,7 +22,7 @@ import type {
   PendingResponse,
   ResponseOrder,
 } from "./engine.ts";
-import { AppendFrames, createAudioDeltaScan, saysNothing } from "./openai-bytes.ts";
+import { AppendFrames, type AudioDeltaScan, createAudioDeltaScan, saysNothing } from "./openai-bytes.ts";
 import { isAccountRefused, isCrossing, refusal, responseFailure } from "./openai-errors.ts";
 import {
   orderOf,
@@ -34,7 +34,7 @@ import {
   toWireTools,
 } from "./openai-realtime-wire.ts";
 import { ResponseSequencer } from "./response-sequencer.ts";
-import type { SharedReads } from "./shared-reads.ts";
+import { SharedReads } from "./shared-reads.ts";
 
 /** Within this time an engine that lives has begun what it was asked for, and ended what was cancelled. */
 const ANSWER_MS = 6_000;
@@ -45,14 +45,20 @@ const CROSSING = "crossing_";
 /** Caller audio that the model does not take is dropped, rather than queued without bound and heard late. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
 
+/** Memory that all sessions of an engine share: what is in it is needed for a moment only. */
+export class SessionMemory {
+  readonly reads = new SharedReads();
+  readonly appends = new AppendFrames();
+  readonly scanAudio: AudioDeltaScan = createAudioDeltaScan();
+}
+
 /** One conversation over one WebSocket. */
 export class OpenAIRealtimeSession implements EngineSession {
   readonly model: string;
   readonly #socket: WebSocket;
   /** The connection below the socket, once it stands: the caller's audio goes out on it as frames of ours. */
   #wire: Writable | undefined;
-  readonly #appends = new AppendFrames();
-  readonly #scanAudio = createAudioDeltaScan();
+  readonly #memory: SessionMemory;
   readonly #events = new EventEmitter<EngineEvents>();
   readonly #sequencer: ResponseSequencer;
   readonly #produced = new Map<string, number>();
@@ -69,9 +75,10 @@ export class OpenAIRealtimeSession implements EngineSession {
   #opening: { config: RealtimeSessionCreateRequest; resolve: () => void; reject: (error: Error) => void } | undefined;
   #lastError: Error | undefined;
 
-  constructor(socket: WebSocket, reads: SharedReads, model: string, clock: Clock) {
+  constructor(socket: WebSocket, memory: SessionMemory, model: string, clock: Clock) {
     this.model = model;
     this.#socket = socket;
+    this.#memory = memory;
     this.#sequencer = new ResponseSequencer({
       create: (order, orderId) =>
         this.#send({ type: "response.create", event_id: orderId, response: toWireResponse(order, orderId) }),
@@ -80,7 +87,7 @@ export class OpenAIRealtimeSession implements EngineSession {
     });
     socket.once("upgrade", (response) => {
       this.#wire = response.socket;
-      socket.once("open", () => readTexts(socket, response.socket, false, reads));
+      socket.once("open", () => readTexts(socket, response.socket, false, memory.reads));
     });
     socket.on("error", (error) => {
       this.#lastError = error;
@@ -123,7 +130,7 @@ export class OpenAIRealtimeSession implements EngineSession {
     }
     this.#isStalled = false;
     // Nothing of ours is ever compressed or in fragments: whole frames may stand behind each other on the wire.
-    if (this.#wire) this.#appends.write(base64, this.#wire);
+    if (this.#wire) this.#memory.appends.write(base64, this.#wire);
   }
 
   respond(order: ResponseOrder): void {
@@ -212,7 +219,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   #receive(data: Buffer): void {
     if (this.#over) return;
     this.#sequencer.alive();
-    const piece = this.#scanAudio(data);
+    const piece = this.#memory.scanAudio(data);
     if (piece) {
       this.#audio(piece.responseId, piece.itemId, piece.audio);
       return;

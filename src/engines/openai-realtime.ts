@@ -4,9 +4,8 @@ import type { Clock } from "../core/clock.ts";
 import { EngineRefusedError, EngineUnreachableError, InvalidSignatureError } from "../core/errors.ts";
 import type { Engine, EngineConfig, EngineSession, EngineWebhooks } from "./engine.ts";
 import { readRefusal, toVoiceError, unreachable } from "./openai-errors.ts";
-import { OpenAIRealtimeSession } from "./openai-realtime-session.ts";
+import { OpenAIRealtimeSession, SessionMemory } from "./openai-realtime-session.ts";
 import { sessionConfig } from "./openai-realtime-wire.ts";
-import { SharedReads } from "./shared-reads.ts";
 
 /** One account's use of OpenAI Realtime. */
 export interface OpenAIRealtimeOptions {
@@ -35,13 +34,13 @@ const OPEN_TIMEOUT_MS = 8_000;
 /** Engine for OpenAI's Realtime API (GA) over WebSocket, µ-law both ways. */
 export function openaiRealtime(options: OpenAIRealtimeOptions): Engine {
   const webhooks = realtimeWebhooks(options);
-  const reads = new SharedReads();
+  const memory = new SessionMemory();
   return {
     capabilities: { truncation: true, ourTurns: true },
     async warmUp() {
       await import("ws");
     },
-    open: (config, signal) => open(options, reads, config, signal),
+    open: (config, signal) => open(options, memory, config, signal),
     async probe(signal) {
       const url = new URL(`${options.baseUrl}/models/${encodeURIComponent(options.model)}`);
       // Asked again and again while the channel runs: OpenAI's client would be 35 MB for this one request.
@@ -60,7 +59,7 @@ export function openaiRealtime(options: OpenAIRealtimeOptions): Engine {
 
 async function open(
   options: OpenAIRealtimeOptions,
-  reads: SharedReads,
+  memory: SessionMemory,
   config: EngineConfig,
   signal: AbortSignal,
 ): Promise<EngineSession> {
@@ -73,9 +72,10 @@ async function open(
     perMessageDeflate: false, // negotiated compression costs five times the CPU
     skipUTF8Validation: true,
     // What a request hands over is what `net` and `tls` take; the path in it is the URL's, not that of a pipe.
-    createConnection: (asked: object) => reads.connect({ ...asked, path: undefined } as never, url.protocol === "wss:"),
+    createConnection: (asked: object) =>
+      memory.reads.connect({ ...asked, path: undefined } as never, url.protocol === "wss:"),
   });
-  const session = new OpenAIRealtimeSession(socket, reads, options.model, options.clock);
+  const session = new OpenAIRealtimeSession(socket, memory, options.model, options.clock);
   let fail: (error: unknown) => void = () => {};
   const failure = new Promise<never>((_, reject) => {
     fail = reject;

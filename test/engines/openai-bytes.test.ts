@@ -190,21 +190,29 @@ function outlet(keeps: boolean) {
 }
 
 describe("caller audio", () => {
-  test("goes out as frames that say exactly what it holds, whatever was sent before and whoever keeps it", () => {
+  test("goes out as frames that say exactly what it holds, to whichever session and whoever keeps it", () => {
+    // More sessions than there is memory kept for.
+    const session = fc.nat({ max: 19 });
     fc.assert(
-      fc.property(fc.array(fc.tuple(audio, fc.boolean()), { minLength: 1 }), fc.boolean(), (all, keeps) => {
-        const pieces = all.map(([base64]) => base64);
-        const writer = new AppendFrames();
-        const wire = outlet(keeps);
-        for (const [base64, passesOn] of all) {
-          writer.write(Buffer.from(base64, "latin1"), wire);
-          if (passesOn) wire.passOn();
-        }
-        wire.passOn();
-        expect(readBack(wire.frames).map((text) => JSON.parse(text))).toEqual(
-          pieces.map((base64) => ({ type: "input_audio_buffer.append", audio: base64 })),
-        );
-      }),
+      fc.property(
+        fc.array(fc.tuple(audio, session, fc.boolean()), { minLength: 1, maxLength: 60 }),
+        fc.boolean(),
+        (all, keeps) => {
+          const writer = new AppendFrames();
+          const wires = Array.from({ length: 20 }, () => outlet(keeps));
+          for (const [base64, at, passesOn] of all) {
+            writer.write(Buffer.from(base64, "latin1"), wires[at] as (typeof wires)[0]);
+            if (passesOn) wires[at]?.passOn();
+          }
+          for (const [at, wire] of wires.entries()) {
+            wire.passOn();
+            const sent = all.flatMap(([base64, to]) => (to === at ? [base64] : []));
+            expect(readBack(wire.frames).map((text) => JSON.parse(text))).toEqual(
+              sent.map((base64) => ({ type: "input_audio_buffer.append", audio: base64 })),
+            );
+          }
+        },
+      ),
     );
   });
 

@@ -1,8 +1,7 @@
 import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
 import type { WebSocket } from "ws";
-import { OpenAIRealtimeSession } from "../../src/engines/openai-realtime-session.ts";
-import { SharedReads } from "../../src/engines/shared-reads.ts";
+import { OpenAIRealtimeSession, SessionMemory } from "../../src/engines/openai-realtime-session.ts";
 import { handClock } from "../calls/clock.ts";
 
 /** A socket whose other side reads as the test says. */
@@ -20,8 +19,8 @@ class Socket extends EventEmitter {
 
 test("caller audio that the model does not take is dropped, told of once, and goes on when it is taken again", () => {
   const socket = new Socket();
-  const reads = new SharedReads();
-  const session = new OpenAIRealtimeSession(socket as unknown as WebSocket, reads, "gpt-realtime-2.1", handClock());
+  const memory = new SessionMemory();
+  const session = new OpenAIRealtimeSession(socket as unknown as WebSocket, memory, "gpt-realtime-2.1", handClock());
   socket.emit("upgrade", { socket: socket.wire });
   const faults: string[] = [];
   session.on("fault", ({ message }) => faults.push(message));

@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Carrier } from "../carrier.ts";
-import { openMediaLeg } from "./media.ts";
+import { BatchRoom, openMediaLeg } from "./media.ts";
 import { createRecordings } from "./recordings.ts";
 import { createRestApi } from "./rest.ts";
 import { createVerifier } from "./signature.ts";
@@ -32,6 +32,7 @@ export function createTwilioCarrier(options: TwilioOptions): Carrier {
   const verifier = createVerifier(options, urls);
   const answers = createAnswers(urls);
   const rest = createRestApi(options, urls, answers);
+  const batches = new BatchRoom();
   return {
     name: "twilio",
     // Twilio's own way to send keys replaces the call's instructions and so its stream: ours are sound on the stream.
@@ -44,7 +45,7 @@ export function createTwilioCarrier(options: TwilioOptions): Carrier {
     verify: verifier.verify,
     parse: createParser(options, urls),
     answer: answers.answer,
-    openMedia: (socket, signal) => openMediaLeg(socket, signal, options),
+    openMedia: (socket, signal) => openMediaLeg(socket, signal, { ...options, batches }),
     dial: rest.dial,
     hangUp: rest.hangUp,
     speakAndHangUp: rest.speakAndHangUp,

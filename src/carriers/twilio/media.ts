@@ -32,6 +32,36 @@ const CLOSE = { done: 1000, away: 1001, binary: 1003, unreadable: 1007, refused:
 interface MediaParts {
   readonly accountSid: string;
   readonly clock: Clock;
+  readonly batches: BatchRoom;
+}
+
+/**
+ * Memory for the messages that leave in one write: all legs use it in turn, and so it stays in the processor's cache. A
+ * batch begins and ends within one call.
+ */
+export class BatchRoom {
+  readonly #bytes = Buffer.allocUnsafeSlow(USUAL_BATCH);
+  #taken = 0;
+  #batches = 0;
+
+  /** Has `batch` compose messages, and send them. */
+  use(batch: () => void): void {
+    this.#batches += 1;
+    try {
+      batch();
+    } finally {
+      this.#batches -= 1;
+      if (this.#batches === 0) this.#taken = 0;
+    }
+  }
+
+  /** Memory for one message, until its batch is over. */
+  take(bytes: number): Buffer {
+    const from = this.#taken;
+    if (from + bytes > USUAL_BATCH) return Buffer.allocUnsafe(bytes);
+    this.#taken += bytes;
+    return this.#bytes.subarray(from, from + bytes);
+  }
 }
 
 /**
@@ -67,7 +97,7 @@ export function openMediaLeg(socket: MediaSocket, signal: AbortSignal, parts: Me
       if (accountSid !== parts.accountSid) return fail(CLOSE.refused, "it is another account's.");
       if (format !== FORMAT) return fail(CLOSE.refused, `its format is ${format}, not ${FORMAT}.`);
       settle();
-      leg = new TwilioMediaLeg(socket, closer, message.start);
+      leg = new TwilioMediaLeg(socket, closer, parts.batches, message.start);
       resolve(leg);
     };
 
@@ -143,19 +173,18 @@ class TwilioMediaLeg implements MediaLeg {
   #unreadable = 0;
   /** What is to leave in one write; absent when each message leaves at once. */
   #batch: Buffer[] | undefined;
-  /** Memory of messages for the time of one batch, and how much of it is taken. */
-  readonly #batchRoom = Buffer.allocUnsafeSlow(USUAL_BATCH);
-  #batchBytes = 0;
+  readonly #batches: BatchRoom;
   /** We have closed: nothing more goes in or out. */
   #isClosing = false;
   #isOver = false;
 
-  constructor(socket: MediaSocket, closer: SocketCloser, { legId, streamId, token }: StreamStart) {
+  constructor(socket: MediaSocket, closer: SocketCloser, batches: BatchRoom, { legId, streamId, token }: StreamStart) {
     this.legId = legId;
     this.streamId = streamId;
     this.token = token;
     this.#socket = socket;
     this.#closer = closer;
+    this.#batches = batches;
     this.#scanAudio = createAudioScan(streamId);
     this.#scanMark = createMarkScan(streamId);
     this.#writeAudio = createAudioWriter(streamId, (bytes) => this.#allocate(bytes));
@@ -180,18 +209,18 @@ class TwilioMediaLeg implements MediaLeg {
   }
 
   together(sends: () => void): void {
-    if (this.#batch || !this.#socket.sendAll) {
-      sends();
-      return;
-    }
+    if (this.#batch || !this.#socket.sendAll) sends();
+    else this.#batches.use(() => this.#sendTogether(sends));
+  }
+
+  #sendTogether(sends: () => void): void {
     const batch: Buffer[] = [];
     this.#batch = batch;
-    this.#batchBytes = 0;
     try {
       sends();
     } finally {
       this.#batch = undefined;
-      if (batch.length > 0) this.#socket.sendAll(batch);
+      if (batch.length > 0) this.#socket.sendAll?.(batch);
     }
   }
 
@@ -277,10 +306,7 @@ class TwilioMediaLeg implements MediaLeg {
 
   /** Memory for one message: of its own where the socket may keep it, which it does not with those of a batch. */
   #allocate(bytes: number): Buffer {
-    const from = this.#batchBytes;
-    if (!this.#batch || from + bytes > USUAL_BATCH) return Buffer.allocUnsafe(bytes);
-    this.#batchBytes += bytes;
-    return this.#batchRoom.subarray(from, from + bytes);
+    return this.#batch ? this.#batches.take(bytes) : Buffer.allocUnsafe(bytes);
   }
 
   #send(message: Buffer): void {

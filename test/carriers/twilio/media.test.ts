@@ -32,6 +32,15 @@ class PaperSocket extends EventEmitter implements MediaSocket {
   }
 }
 
+/** One that sends several messages in one write. */
+class BatchingSocket extends PaperSocket {
+  readonly batches: string[][] = [];
+
+  sendAll(texts: readonly Buffer[]): void {
+    this.batches.push(texts.map(String));
+  }
+}
+
 const CONNECTED = { event: "connected", protocol: "Call", version: "1.0.0" };
 const START = {
   event: "start",
@@ -80,6 +89,19 @@ async function opened() {
   socket.receive(CONNECTED);
   socket.receive(START);
   return { socket, clock, leg: await leg };
+}
+
+/** Legs of one account whose sockets send several messages in one write. */
+function batching(count: number) {
+  const { openMedia } = twilio({ clock: handClock() });
+  const legs = Array.from({ length: count }, async () => {
+    const socket = new BatchingSocket();
+    const leg = openMedia(socket, new AbortController().signal);
+    socket.receive(CONNECTED);
+    socket.receive(START);
+    return { socket, leg: await leg };
+  });
+  return Promise.all(legs);
 }
 
 /** Listens and writes down what it hears. */
@@ -240,6 +262,35 @@ describe("sending", () => {
       { event: "mark", streamSid: STREAM_SID, mark: { name: 'a "mark"' } },
       { event: "clear", streamSid: STREAM_SID },
     ]);
+  });
+
+  test("what is sent together leaves in one write, also while another leg's does, and however long it is", async () => {
+    const [one, other] = await batching(2);
+    const sound = (value: number, bytes: number) => new Uint8Array(bytes).fill(value);
+    const told = (value: number, bytes: number) => {
+      const payload = Buffer.alloc(bytes, value).toString("base64");
+      return JSON.stringify({ event: "media", streamSid: STREAM_SID, media: { payload } });
+    };
+    for (let round = 0; round < 3; round++) {
+      one?.leg.together(() => {
+        one.leg.sendAudio(sound(1, 800));
+        other?.leg.together(() => {
+          for (let value = 2; value < 7; value++) other.leg.sendAudio(sound(value, 800));
+        });
+        one.leg.sendAudio(sound(7, 5_000));
+        one.leg.together(() => one.leg.sendAudio(sound(8, 160)));
+        one.leg.mark("m");
+      });
+    }
+    other?.leg.together(() => {});
+    const mark = JSON.stringify({ event: "mark", streamSid: STREAM_SID, mark: { name: "m" } });
+    const [ones, others] = [
+      [told(1, 800), told(7, 5_000), told(8, 160), mark],
+      [2, 3, 4, 5, 6].map((value) => told(value, 800)),
+    ];
+    expect(one?.socket.batches).toEqual([ones, ones, ones]);
+    expect(other?.socket.batches).toEqual([others, others, others]);
+    expect([...(one?.socket.sent ?? []), ...(other?.socket.sent ?? [])]).toEqual([]);
   });
 
   test("the socket's backlog shows", async () => {
