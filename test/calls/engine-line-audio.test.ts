@@ -30,7 +30,9 @@ test("what is kept of the caller is what was asked for: at least a second, at mo
           for (let i = 0; i < one.times; i++) {
             const frame = frameOf(one.add, value++ & 0xff);
             audio.add(frame);
-            all.push({ frame, startMs: totalMs, endMs: (totalMs += one.add / 8) });
+            const startMs = totalMs;
+            totalMs += one.add / 8;
+            all.push({ frame, startMs, endMs: totalMs });
             const fromMs = Math.max(Math.min(keepFromMs, totalMs - 1_000), totalMs - 10_000);
             all = all.filter(({ endMs }) => endMs > fromMs);
           }
