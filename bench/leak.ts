@@ -2,6 +2,7 @@ import { type FaultCounts, seenFaults } from "./content.ts";
 import { type Bench, openBridge } from "./measure.ts";
 import type { RunResult, Usage } from "./messages.ts";
 import type { Options } from "./options.ts";
+import { FIXED_YOUNG_SPACE } from "./processes.ts";
 import { table } from "./report.ts";
 import { whyVoid } from "./statistics.ts";
 
@@ -12,11 +13,6 @@ const WARM = { share: 0.05, atLeast: 200 };
 /** An account's webhooks are limited; three of them make a call. */
 const CALLS_PER_SECOND = 40;
 const REST_MS = 3_000;
-/**
- * V8 doubles its space for young objects when so much has outlived it, and gives none back: 80 MB in 1,500 short calls,
- * of which no call holds anything. So it has one size from the beginning.
- */
-const FIXED_YOUNG_SPACE = ["--min-semi-space-size=16", "--max-semi-space-size=16"];
 
 /** What a bridge holds at rest. */
 export interface Residue {

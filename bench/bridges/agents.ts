@@ -1,12 +1,11 @@
 /** OpenAI's own client: a RealtimeSession on the Twilio transport of its extensions, as their documentation shows it. */
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { TwilioRealtimeTransportLayer } from "@openai/agents-extensions";
 import { RealtimeAgent, RealtimeSession, tool } from "@openai/agents-realtime";
 import { WebSocketServer } from "ws";
 import { z } from "zod";
 import { TOOL } from "../generator/wire-events.ts";
-import { serveBridge } from "./process.ts";
+import { listening, serveBridge } from "./process.ts";
 
 serveBridge(async ({ model: { port, tls } }) => {
   const server = createServer();
@@ -34,10 +33,5 @@ serveBridge(async ({ model: { port, tls } }) => {
       (error: unknown) => process.stderr.write(`agents: ${String(error)}\n`),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    door: "socket",
-    stop: () => new Promise((resolve) => server.close(() => resolve())),
-  };
+  return listening(server);
 });

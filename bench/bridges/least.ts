@@ -4,44 +4,32 @@
  * Each is done in the least way that still does it. What makes a product of it is absent: turn-taking of its own, the
  * guard against silence, flight records, limits, checks, recovery; also a secret mask.
  */
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { decodeBase64 } from "../../src/audio/base64.ts";
+import type { RealtimeConversationItemFunctionCall, RealtimeServerEvent } from "openai/resources/realtime/realtime";
+import { FrameDecoder } from "../../src/audio/base64.ts";
 import { energyOf } from "../../src/audio/g711.ts";
+import type { Unstamped } from "../../src/calls/journal.ts";
 import type { CallEvent } from "../../src/core/events.ts";
-import { heardText } from "../../src/core/transcript.ts";
+import { heardText, type TranscriptEntry } from "../../src/core/transcript.ts";
 import { sqliteStore } from "../../src/stores/index.ts";
 import type { Store } from "../../src/stores/store.ts";
 import { created } from "../../src/testing/store-events.ts";
 import { TOOL } from "../generator/wire-events.ts";
-import type { ModelAddress } from "../messages.ts";
-import { acceptWire, connectWire, type WireSocket } from "../wire/socket.ts";
-import { serveBridge } from "./process.ts";
-import {
-  APPEND_HEAD,
-  APPEND_TAIL,
-  BYTES_PER_MS,
-  DELTA,
-  DELTA_EVENT,
-  field,
-  ITEM,
-  KEPT_FRAMES,
-  MEDIA,
-  MEDIA_TAIL,
-  mediaHead,
-  PAYLOAD,
-  SESSION,
-  startsWith,
-} from "./relay-bytes.ts";
+import { acceptWire } from "../wire/socket.ts";
+import { listening, serveBridge } from "./process.ts";
+import { BYTES_PER_MS, Relay, type RelayParts } from "./relay.ts";
 
 const TOOLS = [{ type: "function", name: TOOL, description: "When the shop is open.", parameters: { type: "object" } }];
-const WITH_TOOLS = { ...SESSION, session: { ...SESSION.session, tools: TOOLS } };
 
 const TICK_MS = 40;
 const LEAD_MS = 300;
 const PIECE_BYTES = 800;
 const MARK_EVERY_MS = 400;
+/** Somebody speaks who is so much above the line's own noise, for so many frames. */
+const ABOVE_FLOOR = 8;
+const SPEECH_FRAMES = 3;
 
 /** An item of the agent, from its first sound to its last. */
 interface Item {
@@ -53,23 +41,17 @@ interface Item {
   isWhole: boolean;
 }
 
-let count = 0;
-/** A frame of the caller, decoded: one at a time is listened to. */
-const frame = new Uint8Array(1_600);
+interface LeastParts extends Omit<RelayParts, "session"> {
+  readonly store: Store;
+  readonly decoder: FrameDecoder;
+  readonly onClosed: (relay: LeastRelay) => void;
+}
 
-class LeastBridge {
-  readonly #phone: WireSocket;
-  readonly #store: Store;
-  readonly #over: (bridge: LeastBridge) => void;
-  readonly #callId = `least-${++count}`;
+class LeastRelay extends Relay {
+  readonly #parts: LeastParts;
+  readonly #callId = `least-${randomUUID()}`;
   readonly #items = new Map<string, Item>();
-  #model: WireSocket | undefined;
-  #streamId = "";
-  #mediaHead: Buffer = Buffer.alloc(0);
-  #kept: Buffer[] = [];
-  #isReady = false;
-  #greeted = false;
-  #startedAtMs = 0;
+  readonly #startedAtMs = performance.now();
   /** Sound that waits, by its item, oldest first. */
   #waiting: { readonly item: Item; readonly audio: Buffer; at: number }[] = [];
   #playsUntilMs = 0;
@@ -77,14 +59,13 @@ class LeastBridge {
   #marks = 0;
   #floor = 0;
   #loudFrames = 0;
+  /** When the caller last began to speak, by the ear. */
+  #spokeFromMs = this.#startedAtMs;
   #events: CallEvent[] = [created(this.#callId)];
 
-  constructor(phone: WireSocket, model: ModelAddress, store: Store, over: (bridge: LeastBridge) => void) {
-    this.#phone = phone;
-    this.#store = store;
-    this.#over = over;
-    phone.listen({ message: (message) => this.#fromPhone(message), closed: () => this.#close() });
-    void this.#open(model);
+  constructor(parts: LeastParts) {
+    super({ ...parts, session: { tools: TOOLS } });
+    this.#parts = parts;
   }
 
   /** The shared beat. */
@@ -92,75 +73,43 @@ class LeastBridge {
     if (this.#waiting.length > 0) this.#pump(now);
     for (const item of this.#items.values()) {
       const endsAtMs = item.startsAtMs + item.producedBytes / BYTES_PER_MS;
-      if (item.isWhole && item.sentBytes === item.producedBytes && endsAtMs <= now) this.#heard(item, endsAtMs);
+      if (item.isWhole && item.sentBytes === item.producedBytes && endsAtMs <= now) this.#over(item, endsAtMs);
     }
-    if (this.#events.length === 0) return;
-    void this.#store.append(this.#callId, this.#events.splice(0));
+    if (this.#events.length > 0) void this.#parts.store.append(this.#callId, this.#events.splice(0));
   }
 
-  async #open(model: ModelAddress): Promise<void> {
-    this.#model = await connectWire({ ...model, path: "/v1/realtime?model=least", role: "client-zero-mask" });
-    this.#model.listen({ message: (message) => this.#fromModel(message), closed: () => this.#phone.close() });
-    for (const audio of this.#kept.splice(0)) this.#model.sendParts(APPEND_HEAD, audio, APPEND_TAIL);
+  protected override closed(): void {
+    super.closed();
+    this.#parts.onClosed(this);
   }
 
-  #close(): void {
-    this.#model?.close();
-    this.#over(this);
-  }
-
-  #note(event: CallEvent extends infer E ? (E extends { atMs: number } ? Omit<E, "atMs"> : never) : never): void {
-    this.#events.push({ ...event, atMs: Date.now() } as CallEvent);
-  }
-
-  #fromPhone(message: Buffer): void {
-    if (startsWith(message, MEDIA)) {
-      const audio = field(message, PAYLOAD, MEDIA.length);
-      if (audio) {
-        this.#append(audio);
-        return;
-      }
-    }
-    const event = JSON.parse(message.toString("latin1"));
-    if (event.event === "media") this.#append(Buffer.from(event.media.payload, "latin1"));
-    else if (event.event === "stop") this.#model?.close();
-    else if (event.event === "start") {
-      this.#startedAtMs = performance.now();
-      this.#streamId = event.start.streamSid;
-      this.#mediaHead = mediaHead(this.#streamId);
-      this.#greet();
-    }
-  }
-
-  #append(audio: Buffer): void {
-    if (this.#model) this.#model.sendParts(APPEND_HEAD, audio, APPEND_TAIL);
-    else if (this.#kept.length < KEPT_FRAMES) this.#kept.push(Buffer.from(audio));
-    const energy = energyOf(frame, 0, decodeBase64(audio, frame));
+  protected override heard(base64: Buffer): void {
+    const energy = energyOf(this.#parts.decoder.decode(base64));
     this.#floor = energy < this.#floor ? energy : this.#floor + (energy - this.#floor) / 64;
-    this.#loudFrames = energy > 8 * this.#floor ? this.#loudFrames + 1 : 0;
+    this.#loudFrames = energy > ABOVE_FLOOR * this.#floor ? this.#loudFrames + 1 : 0;
+    if (this.#loudFrames === SPEECH_FRAMES) this.#spokeFromMs = performance.now();
   }
 
-  #fromModel(message: Buffer): void {
-    if (startsWith(message, DELTA_EVENT)) {
-      const audio = field(message, DELTA, DELTA_EVENT.length);
-      const item = field(message, ITEM, DELTA_EVENT.length);
-      if (audio && item) {
-        this.#play(audio.toString("latin1"), item.toString("latin1"));
-        return;
-      }
-    }
-    const event = JSON.parse(message.toString("utf8"));
+  protected override play(base64: Buffer, itemId: string): void {
+    const item = this.#item(itemId);
+    const audio = Buffer.from(base64.toString("latin1"), "base64");
+    item.producedBytes += audio.length;
+    this.#waiting.push({ item, audio, at: 0 });
+    this.#pump(performance.now());
+  }
+
+  protected override interrupt(): void {
+    this.#note({ type: "speech.started", speaker: "caller" });
+    const now = performance.now();
+    if (this.#playsUntilMs <= now && this.#waiting.length === 0) return;
+    this.tellPhone("clear");
+    this.#waiting = [];
+    this.#playsUntilMs = 0;
+    for (const item of this.#items.values()) if (item.producedBytes > 0) this.#over(item, now);
+  }
+
+  protected override told(event: RealtimeServerEvent): void {
     switch (event.type) {
-      case "session.created":
-        this.#model?.send(Buffer.from(JSON.stringify(WITH_TOOLS)));
-        return;
-      case "session.updated":
-        this.#isReady = true;
-        this.#greet();
-        return;
-      case "response.output_audio.delta":
-        this.#play(event.delta, event.item_id);
-        return;
       case "response.output_audio.done":
         this.#item(event.item_id).isWhole = true;
         return;
@@ -168,22 +117,31 @@ class LeastBridge {
         this.#item(event.item_id).text += event.delta;
         return;
       case "response.created":
-        this.#note({ type: "response.started", responseId: event.response.id, cause: "turn" });
+        this.#note({ type: "response.started", responseId: event.response.id ?? "", cause: "turn" });
         return;
-      case "response.done":
-        this.#done(event.response);
+      case "response.done": {
+        const { id = "", status = "completed", output = [] } = event.response;
+        this.#note({ type: "response.ended", responseId: id, status });
+        for (const item of output) if (item.type === "function_call") void this.#call(item);
         return;
-      case "input_audio_buffer.speech_started":
-        this.#note({ type: "speech.started", speaker: "caller" });
-        this.#interrupt();
-        return;
+      }
       case "input_audio_buffer.speech_stopped":
         this.#note({ type: "speech.stopped", speaker: "caller" });
         return;
       case "conversation.item.input_audio_transcription.completed":
-        this.#said("caller", event.item_id, event.transcript, performance.now(), 0, false);
+        this.#said(this.#spokeFromMs, {
+          id: event.item_id,
+          speaker: "caller",
+          text: event.transcript,
+          heardMs: 0,
+          cut: false,
+        });
         return;
     }
+  }
+
+  #note(event: Unstamped): void {
+    this.#events.push({ ...event, atMs: Date.now() } as CallEvent);
   }
 
   #item(id: string): Item {
@@ -193,20 +151,6 @@ class LeastBridge {
       this.#items.set(id, item);
     }
     return item;
-  }
-
-  #greet(): void {
-    if (this.#greeted || !this.#isReady || this.#streamId === "") return;
-    this.#greeted = true;
-    this.#model?.send(Buffer.from('{"type":"response.create"}'));
-  }
-
-  #play(base64: string, itemId: string): void {
-    const item = this.#item(itemId);
-    const audio = Buffer.from(base64, "base64");
-    item.producedBytes += audio.length;
-    this.#waiting.push({ item, audio, at: 0 });
-    this.#pump(performance.now());
   }
 
   /** Sends what is due: pieces of 100 ms, until 300 ms lie at the phone. */
@@ -219,86 +163,73 @@ class LeastBridge {
       item.sentBytes += piece.length;
       next.at += piece.length;
       if (next.at === audio.length) this.#waiting.shift();
-      this.#phone.sendParts(this.#mediaHead, Buffer.from(piece.toString("base64"), "latin1"), MEDIA_TAIL);
+      this.sendAudio(Buffer.from(piece.toString("base64"), "latin1"));
       playsUntilMs += piece.length / BYTES_PER_MS;
       this.#unmarkedMs += piece.length / BYTES_PER_MS;
     }
     this.#playsUntilMs = playsUntilMs;
     if (this.#unmarkedMs < MARK_EVERY_MS) return;
     this.#unmarkedMs = 0;
-    const name = String(++this.#marks);
-    this.#phone.send(Buffer.from(`{"event":"mark","streamSid":"${this.#streamId}","mark":{"name":"${name}"}}`));
-  }
-
-  #interrupt(): void {
-    const now = performance.now();
-    if (this.#playsUntilMs <= now && this.#waiting.length === 0) return;
-    this.#phone.send(Buffer.from(`{"event":"clear","streamSid":"${this.#streamId}"}`));
-    this.#waiting = [];
-    this.#playsUntilMs = 0;
-    for (const item of this.#items.values()) if (item.producedBytes > 0) this.#heard(item, now);
+    this.tellPhone("mark", { mark: { name: String(++this.#marks) } });
   }
 
   /** An item is over for the caller's ears; the model is told what of it was heard. */
-  #heard(item: Item, untilMs: number): void {
+  #over(item: Item, untilMs: number): void {
     this.#items.delete(item.id);
+    const { id, startsAtMs } = item;
     const producedMs = item.producedBytes / BYTES_PER_MS;
-    const heardMs = item.sentBytes === 0 ? 0 : Math.min(producedMs, Math.max(0, Math.floor(untilMs - item.startsAtMs)));
-    const isCut = heardMs < producedMs;
-    this.#said("agent", item.id, heardText(item.text, heardMs, producedMs), item.startsAtMs, heardMs, isCut);
-    if (!isCut) return;
-    this.#note({ type: "playout.cut", itemId: item.id, heardMs, producedMs });
-    const item_id = item.id;
-    const cut =
+    const heardMs = item.sentBytes === 0 ? 0 : Math.min(producedMs, Math.max(0, Math.floor(untilMs - startsAtMs)));
+    const cut = heardMs < producedMs;
+    this.#said(startsAtMs, { id, speaker: "agent", text: heardText(item.text, heardMs, producedMs), heardMs, cut });
+    if (!cut) return;
+    this.#note({ type: "playout.cut", itemId: id, heardMs, producedMs });
+    this.tellModel(
       heardMs === 0
-        ? { type: "conversation.item.delete", item_id }
-        : { type: "conversation.item.truncate", item_id, content_index: 0, audio_end_ms: heardMs };
-    this.#model?.send(Buffer.from(JSON.stringify(cut)));
+        ? { type: "conversation.item.delete", item_id: id }
+        : { type: "conversation.item.truncate", item_id: id, content_index: 0, audio_end_ms: heardMs },
+    );
   }
 
-  #said(speaker: "caller" | "agent", id: string, text: string, atMs: number, heardMs: number, cut: boolean): void {
-    if (text === "") return;
+  #said(atMs: number, entry: Omit<TranscriptEntry, "startMs">): void {
+    if (entry.text === "") return;
     const startMs = Math.max(0, Math.round(atMs - this.#startedAtMs));
-    this.#note({ type: "transcript.added", entry: { id, speaker, text, startMs, heardMs, cut } });
+    this.#note({ type: "transcript.added", entry: { ...entry, startMs } });
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: what the wire brings
-  #done(response: any): void {
-    this.#note({ type: "response.ended", responseId: response.id, status: response.status });
-    for (const item of response.output ?? []) if (item.type === "function_call") void this.#call(item);
-  }
-
-  async #call({ call_id: toolCallId, name, arguments: argumentsJson }: Record<string, string>): Promise<void> {
-    const event = { type: "tool.called", toolCallId, name, argumentsJson, atMs: Date.now() } as CallEvent;
-    await this.#store.append(this.#callId, [...this.#events.splice(0), event]);
+  /** Runs the tool, which is durable before it does. */
+  async #call(call: RealtimeConversationItemFunctionCall): Promise<void> {
+    const { call_id: toolCallId = "", name, arguments: argumentsJson } = call;
+    this.#note({ type: "tool.called", toolCallId, name, argumentsJson });
+    await this.#parts.store.append(this.#callId, this.#events.splice(0));
     const output = JSON.stringify({ from: "10:00", to: "16:00" });
     const item = { type: "function_call_output", call_id: toolCallId, output };
-    this.#model?.send(Buffer.from(JSON.stringify({ type: "conversation.item.create", item })));
-    this.#model?.send(Buffer.from('{"type":"response.create"}'));
-    this.#note({ type: "tool.finished", toolCallId: toolCallId as string, ok: true, durationMs: 0 });
+    this.tellModel({ type: "conversation.item.create", item });
+    this.tellModel({ type: "response.create" });
+    this.#note({ type: "tool.finished", toolCallId, ok: true, durationMs: 0 });
   }
 }
 
 serveBridge(async ({ model, workDir }) => {
   const store = sqliteStore({ path: join(workDir, `least-${process.pid}.sqlite`), durability: "full" });
   await store.start();
-  const bridges = new Set<LeastBridge>();
+  const decoder = new FrameDecoder();
+  const relays = new Set<LeastRelay>();
+  const onClosed = (relay: LeastRelay) => void relays.delete(relay);
   const beat = setInterval(() => {
     const now = performance.now();
-    for (const bridge of bridges) bridge.tick(now);
+    for (const relay of relays) relay.tick(now);
   }, TICK_MS);
   const server = createServer();
   server.on("upgrade", (request, socket, head) => {
     const phone = acceptWire(request, socket, head);
-    bridges.add(new LeastBridge(phone, model, store, (bridge) => bridges.delete(bridge)));
+    relays.add(new LeastRelay({ phone, model, store, decoder, onClosed }));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const bridge = await listening(server);
   return {
-    port: (server.address() as AddressInfo).port,
-    door: "socket",
+    ...bridge,
     async stop() {
       clearInterval(beat);
-      await new Promise((resolve) => server.close(resolve));
+      await bridge.stop();
       await store.stop();
     },
   };

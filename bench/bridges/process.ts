@@ -1,3 +1,5 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { cpus } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { BRIDGE_CORE } from "../cores.ts";
@@ -30,6 +32,16 @@ export function serveBridge(start: (order: BridgeOrder) => Promise<RunningBridge
   });
   // Without its parent nobody would ever stop it.
   process.on("disconnect", () => process.exit(1));
+}
+
+/** A bridge on loopback whose phones connect straight to `server`. */
+export async function listening(server: Server): Promise<RunningBridge> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    door: "socket",
+    stop: () => new Promise((resolve) => server.close(() => resolve())),
+  };
 }
 
 // --- Internal helpers ---

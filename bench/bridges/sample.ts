@@ -4,10 +4,9 @@
  * counts from an earlier answer, and what the caller says before the model's socket is open is lost.
  */
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import type { ModelAddress } from "../messages.ts";
-import { serveBridge } from "./process.ts";
+import { listening, serveBridge } from "./process.ts";
 
 function bridge(phone: WebSocket, { port, tls }: ModelAddress): void {
   const model = new WebSocket(`${tls ? "wss" : "ws"}://127.0.0.1:${port}/v1/realtime?model=sample`, {
@@ -83,10 +82,5 @@ serveBridge(async ({ model }) => {
   const server = createServer();
   const phones = new WebSocketServer({ server });
   phones.on("connection", (phone) => bridge(phone, model));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    door: "socket",
-    stop: () => new Promise((resolve) => server.close(() => resolve())),
-  };
+  return listening(server);
 });

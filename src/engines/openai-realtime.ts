@@ -6,6 +6,7 @@ import type { Engine, EngineConfig, EngineSession, EngineWebhooks } from "./engi
 import { readRefusal, toVoiceError, unreachable } from "./openai-errors.ts";
 import { OpenAIRealtimeSession, SessionMemory } from "./openai-realtime-session.ts";
 import { sessionConfig } from "./openai-realtime-wire.ts";
+import type { ConnectOptions } from "./shared-reads.ts";
 
 /** One account's use of OpenAI Realtime. */
 export interface OpenAIRealtimeOptions {
@@ -71,9 +72,7 @@ async function open(
     headers: { Authorization: `Bearer ${options.apiKey}` },
     perMessageDeflate: false, // negotiated compression costs five times the CPU
     skipUTF8Validation: true,
-    // What a request hands over is what `net` and `tls` take; the path in it is the URL's, not that of a pipe.
-    createConnection: (asked: object) =>
-      memory.reads.connect({ ...asked, path: undefined } as never, url.protocol === "wss:"),
+    createConnection: (asked: object) => memory.reads.connect(asked as ConnectOptions, url.protocol === "wss:"),
   });
   const session = new OpenAIRealtimeSession(socket, memory, options.model, options.clock);
   let fail: (error: unknown) => void = () => {};

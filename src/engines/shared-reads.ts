@@ -1,6 +1,9 @@
 import { connect as connectPlain, isIP, type OnReadOpts, type Socket, type TcpNetConnectOpts } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 
+/** What a request of `ws` hands over when it asks for its connection. */
+export type ConnectOptions = TcpNetConnectOpts & ConnectionOptions;
+
 /** As much as Node reads at once by itself. */
 const ROOM_BYTES = 64 * 1024;
 
@@ -14,7 +17,7 @@ export class SharedReads {
   readonly #takers = new WeakMap<object, (bytes: Buffer) => void>();
 
   /** Connects like `net.connect`, or `tls.connect` when it is to be `secure`. The stream brings what nobody `taps`. */
-  connect(options: TcpNetConnectOpts & ConnectionOptions, secure: boolean): Socket {
+  connect(options: ConnectOptions, secure: boolean): Socket {
     this.#room ??= Buffer.allocUnsafeSlow(ROOM_BYTES);
     const onread: OnReadOpts = {
       buffer: this.#room,
@@ -26,7 +29,7 @@ export class SharedReads {
         return true;
       },
     };
-    const reading = { ...options, onread };
+    const reading = { ...options, path: undefined, onread }; // the request's path is its URL's, not that of a pipe
     const socket = secure ? connectTls({ ...reading, servername: serverName(options) }) : connectPlain(reading);
     return socket;
   }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildPlugin, startBridge, startGenerator } from "../../bench/processes.ts";
+import { buildPlugin, FIXED_YOUNG_SPACE, startBridge, startGenerator } from "../../bench/processes.ts";
 
 export interface LeakOptions {
   readonly calls: number;
@@ -28,8 +28,6 @@ const WARM_SHARE = 0.2;
 const STEPS = 10;
 const CALLS_PER_SECOND = 40;
 const REST_MS = 2_000;
-/** V8 doubles its space for young objects when it sees fit, and gives none back: that is growth, but none of a call's. */
-const FIXED_YOUNG_SPACE = ["--min-semi-space-size=16", "--max-semi-space-size=16"];
 const SOURCE = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
 
 /** Holds many short calls in one process, without simulators beside it, and fits a line through what it holds. */

@@ -73,7 +73,7 @@ describe.each([
     const heard: string[] = [];
     const client = new WebSocket(url, {
       perMessageDeflate: false,
-      createConnection: ((asked: object) => reads.connect({ ...asked, path: undefined, ca } as never, secure)) as never,
+      createConnection: ((asked: object) => reads.connect({ ...asked, ca } as never, secure)) as never,
     });
     client.once("upgrade", (response) => client.once("open", () => readTexts(client, response.socket, false, reads)));
     client.on("message", (data, isBinary) => heard.push(`${isBinary ? "binary" : "text"} ${data}`));

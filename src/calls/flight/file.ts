@@ -126,8 +126,7 @@ export class FlightFile implements FlightSink {
 
   /** A verb of its own: what was written last is not kept while the next is waited for. */
   async #writeOut(descriptor: number): Promise<void> {
-    const [first, ...others] = this.#waiting;
-    const bytes = first && others.length === 0 ? first : Buffer.concat(this.#waiting);
+    const bytes = Buffer.concat(this.#waiting);
     this.#waiting = [];
     await writeAll(descriptor, bytes);
     this.#waitingBytes -= bytes.length;
