@@ -8,7 +8,7 @@ import { capacityJson, capacityText, measureCapacity } from "./capacity.ts";
 import { contextJson, contextText, measureContext, TEN_YEARS } from "./context.ts";
 import { whyNotPinned } from "./cores.ts";
 import { leakText, measureLeak } from "./leak.ts";
-import { type Bench, measure } from "./measure.ts";
+import { type Bench, measure, usualOptions } from "./measure.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { buildPlugin, startGenerator } from "./processes.ts";
 import { jsonReport, textReport } from "./report.ts";
@@ -46,7 +46,10 @@ async function main(options: Options): Promise<void> {
     }
     const { nodeOptions, tls } = options;
     const start = () => startGenerator(workDir, tls);
-    await run(options, { startGenerator: start, workDir, pluginModule, nodeOptions, say }, unpinned === undefined);
+    const usual = nodeOptions ?? usualOptions("ours");
+    say(`ours is started with ${usual.join(" ") || "no options of Node"}`);
+    const bench = { startGenerator: start, workDir, pluginModule, say, ...(nodeOptions && { nodeOptions }) };
+    await run(options, bench, unpinned === undefined);
   } finally {
     await rm(workDir, { recursive: true, force: true });
   }

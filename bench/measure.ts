@@ -1,3 +1,4 @@
+import { servingOptions } from "../src/cli/node-options.ts";
 import { addFaults, type FaultCounts, noFaults } from "./content.ts";
 import { whyNotPinned } from "./cores.ts";
 import { noCounts, noSamples, TIMED, type Timed } from "./generator/tally.ts";
@@ -20,7 +21,7 @@ export interface Bench {
   readonly startGenerator: () => Promise<GeneratorProcess>;
   readonly workDir: string;
   readonly pluginModule: string;
-  /** Options of Node for every bridge. */
+  /** Options of Node for every bridge; unless told ours has those of `serve`, others none. */
   readonly nodeOptions?: readonly string[];
   /** Where progress goes. */
   readonly say: (line: string) => void;
@@ -144,18 +145,23 @@ export async function oneRun(
   };
 }
 
-/** Starts a bridge and a load generator for it; `processes` ends both. */
+/** Starts a bridge and a load generator for it; `processes` ends both. The last of two options of a name counts. */
 export async function openBridge(
   name: BridgeName,
-  { startGenerator, workDir, pluginModule, nodeOptions = [] }: Bench,
+  { startGenerator, workDir, pluginModule, nodeOptions = usualOptions(name) }: Bench,
   processes: AsyncDisposableStack,
-  ownOptions: readonly string[] = [],
+  moreOptions: readonly string[] = [],
 ) {
   const generator = processes.adopt(await startGenerator(), (started) => started.stop());
   const { model, environment } = generator;
-  const options = { nodeOptions: [...ownOptions, ...nodeOptions], environment };
+  const options = { nodeOptions: [...nodeOptions, ...moreOptions], environment };
   const started = await startBridge(name, { model, workDir, pluginModule }, options);
   return { generator, bridge: processes.adopt(started, () => started.stop()) };
+}
+
+/** The options of Node that a bridge's process has in use: our own command starts with some. */
+export function usualOptions(name: BridgeName): readonly string[] {
+  return name === "ours" ? servingOptions(whyNotPinned() === undefined ? 1 : undefined) : [];
 }
 
 // --- Internal helpers ---

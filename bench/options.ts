@@ -18,8 +18,8 @@ export interface Options {
   readonly json: boolean;
   /** Speaks to the model over TLS, as to the real one; budgets are for plain sockets. */
   readonly tls: boolean;
-  /** For the process of every bridge. */
-  readonly nodeOptions: readonly string[];
+  /** For the process of every bridge; unless told ours has those with which `openclaw-voice serve` runs, others none. */
+  readonly nodeOptions?: readonly string[];
   /** Runs our plugin from its sources instead of a build. */
   readonly source: boolean;
   readonly help: boolean;
@@ -42,7 +42,8 @@ export const HELP = `npm run bench -- [measure | capacity | leak | context | sto
   --steps <list>     capacity: numbers of calls (50,100,150,200,250,300,350,400,450,500,600,700,800)
   --concurrency <n>  leak: calls at once (50)
   --tls              speak to the model over TLS, as to the real one; the budgets are for plain sockets
-  --node <options>   start every bridge with these options of Node, as --node=--max-semi-space-size=8
+  --node <options>   start every bridge with these options of Node, or none: --node=; unless told ours is started with
+                     those that openclaw-voice serve gives itself, the others with none
   --source           run our plugin from its sources, without a build
   --json             the last line is one JSON object
 `;
@@ -70,7 +71,7 @@ export function readOptions(args: readonly string[]): Options {
       steps: { type: "string" },
       concurrency: { type: "string", default: "50" },
       tls: { type: "boolean", default: false },
-      node: { type: "string", default: "" },
+      node: { type: "string" },
       source: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -90,7 +91,7 @@ export function readOptions(args: readonly string[]): Options {
     steps: values.steps === undefined ? STEPS : values.steps.split(",").map((step) => positive("steps", step)),
     json: values.json,
     tls: values.tls,
-    nodeOptions: values.node.split(" ").filter((option) => option !== ""),
+    ...(values.node !== undefined && { nodeOptions: values.node.split(" ").filter((option) => option !== "") }),
     source: values.source,
     help: values.help,
   };

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { ask } from "./cli/ask.ts";
+import { startOver } from "./cli/node-options.ts";
 import { runCli } from "./cli/program.ts";
 
 // The first signal asks to stop, the second one insists.
@@ -18,6 +19,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => void process.stdout.write(`${text}\n`),
   err: (text) => void process.stderr.write(`${text}\n`),
   ask: (question) => ask(question, stopping.signal),
+  startOver,
   stop: stopping.signal,
 });
 clearInterval(waiting);

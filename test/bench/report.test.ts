@@ -3,8 +3,8 @@ import { judgeStep } from "../../bench/capacity.ts";
 import { noFaults } from "../../bench/content.ts";
 import { TIMED, type Timed } from "../../bench/generator/tally.ts";
 import { whatIsLeft } from "../../bench/leak.ts";
-import { type BridgeReport, type Measurement, type Run, repeatIfVoid } from "../../bench/measure.ts";
-import type { BridgeName } from "../../bench/messages.ts";
+import { type BridgeReport, type Measurement, type Run, repeatIfVoid, usualOptions } from "../../bench/measure.ts";
+import { BRIDGES, type BridgeName } from "../../bench/messages.ts";
 import { readOptions } from "../../bench/options.ts";
 import { jsonReport, judge, textReport } from "../../bench/report.ts";
 import { Samples, spread } from "../../bench/statistics.ts";
@@ -120,6 +120,12 @@ test("a void run is tried again, three times at most, and never passes", async (
   expect(await outcomes(["late", "late", "busy", undefined])).toEqual([3, "busy"]);
 });
 
+test("our bridge is started as our command starts itself, the others as they are", () => {
+  expect(BRIDGES.map((name) => [name, usualOptions(name).includes("--max-semi-space-size=8")])).toEqual(
+    BRIDGES.map((name) => [name, name === "ours"]),
+  );
+});
+
 describe("options", () => {
   test("without any the whole is measured", () => {
     expect(readOptions([])).toMatchObject({
@@ -131,6 +137,7 @@ describe("options", () => {
       json: false,
     });
     expect(readOptions(["--tls", "--node=--a --b=1"])).toMatchObject({ tls: true, nodeOptions: ["--a", "--b=1"] });
+    expect([readOptions([]).nodeOptions, readOptions(["--node="]).nodeOptions]).toEqual([undefined, []]);
     expect(readOptions(["leak"])).toMatchObject({ command: "leak", calls: 10_000 });
     expect(readOptions(["capacity", "--steps", "10,20"])).toMatchObject({
       bridges: ["ours", "raw", "agents"],

@@ -65,6 +65,28 @@ test("serve says where it listens and what to configure, answers, and ends with 
   expect(await exit).toBe(0);
 });
 
+test("serve starts over in the same process with the options that suit calls, once", async () => {
+  const starts = join(dir, "starts");
+  const spy = join(dir, "spy.mjs");
+  await writeFile(
+    spy,
+    `import { appendFileSync } from "node:fs";
+     import { isMainThread } from "node:worker_threads";
+     const told = [process.pid, process.execArgv.includes("--max-semi-space-size=8")];
+     if (isMainThread) appendFileSync(${JSON.stringify(starts)}, JSON.stringify(told) + "\\n");`,
+  );
+  env["NODE_OPTIONS"] = `--import=${spy}`;
+  const { child, exit } = start("serve");
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  expect(await exit).toBe(0);
+  const told = (await readFile(starts, "utf8")).trim().split("\n");
+  expect(told.map((one) => JSON.parse(one))).toEqual([
+    [child.pid, false],
+    [child.pid, true],
+  ]);
+});
+
 test("case 22: a second serve on the same port says so in one line", async () => {
   env["PORT"] = String((outside.address() as AddressInfo).port);
   const { exit, errors } = start("serve");
