@@ -1,4 +1,5 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -46,6 +47,7 @@ export async function studio({
     await journal.write({ type: "consent.decided", ok: true, by: "announcement" });
   const ticker = new Ticker(clock);
   const ids = { next: 0 };
+  const opened: FileHandle[] = [];
   const recordings = new Recordings({
     stateDir,
     store,
@@ -57,6 +59,11 @@ export async function studio({
     write: async (id, ...events) => {
       if (id === callId) return journal.write(...events);
       await store.append(id, events.map((event) => ({ ...event, atMs: clock.now() })) as never);
+    },
+    openFile: async (path) => {
+      const file = await open(path, "wx", 0o600);
+      opened.push(file);
+      return file;
     },
     ...parts,
   });
@@ -102,6 +109,7 @@ export async function studio({
     },
     async [Symbol.asyncDispose]() {
       await recordings.stop();
+      for (const file of opened) await file.close(); // as the end of a killed process does
       rmSync(stateDir, { recursive: true, force: true });
     },
   };
