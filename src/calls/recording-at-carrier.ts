@@ -99,17 +99,6 @@ export class RecordingsAtCarrier {
     await live.journal.write({ type: "recording.resumed", recordingId: paused.id });
   }
 
-  /** Ends the recording of a call that goes on. @throws VoiceError the sound goes on being kept */
-  async stop(live: Pick<LiveCall, "account" | "journal">): Promise<void> {
-    const { call } = live.journal;
-    const running = findRunning(call, "running") ?? findRunning(call, "paused");
-    if (!running) return;
-    await live.account.carrier.stopRecording(await this.#ref(running.id), this.#parts.signal);
-    const durationMs = Math.round(this.#parts.clock.now()) - running.startedAtMs;
-    await live.journal.write({ type: "recording.stopped", recordingId: running.id, durationMs });
-    this.#wake(running.id);
-  }
-
   /** Takes the carrier's message; durable when it resolves, so that the webhook may be acknowledged. @throws StoreError */
   async reported(account: Account, report: RecordingReport): Promise<void> {
     const { legId, callId, recordingId, recording } = report;

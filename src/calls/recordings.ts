@@ -70,11 +70,6 @@ export class Recordings {
     this.#folder = new RecordingFolder(parts.stateDir, parts.openFile);
   }
 
-  /** How many recordings are not yet where they stay. */
-  get waiting(): number {
-    return this.#keeping.size;
-  }
-
   /** The recording of a call that begins, or goes on, in this process: it keeps nothing before it is told to. */
   of(
     journal: CallJournal,
@@ -192,22 +187,23 @@ export class Recordings {
   }
 
   /**
-   * Removes everything that was kept of a call's sound, here and elsewhere, and says so in its journal. Resolves with
-   * what was removed. @throws StoreError something is still there, and stays in `places`
+   * Removes everything that was kept of a call's sound, here and elsewhere, and leaves the journal to whoever asks.
+   * Resolves with how many recordings that were. @throws StoreError something is still there, and stays in `places`
    */
-  async delete(callId: string, because: "retention" | "erasure" | "order"): Promise<readonly RecordingPlace[]> {
-    const { store, write } = this.#parts;
-    const places = await this.#remove(callId);
-    const gone = (await store.call(callId))?.recordings.filter(({ state }) => state !== "deleted") ?? [];
-    if (gone.length > 0) {
-      await write(callId, ...gone.map(({ id }) => ({ type: "recording.deleted", recordingId: id, because }) as const));
-    }
-    return places;
-  }
-
-  /** Removes the same, and leaves the journal to whoever asks. Resolves with how many files that were. @throws StoreError */
   async deleteFilesOf(callId: string): Promise<number> {
-    return (await this.#remove(callId)).length;
+    await this.#end(callId);
+    const places = await this.places(callId);
+    await Promise.all(places.map(({ recordingId }) => this.#leave(recordingId)));
+    const bucket = this.#settings(await this.#parts.store.call(callId))?.bucket;
+    for (const { recordingId, location } of places) {
+      // One that was on its way may have arrived without anybody having written that down.
+      const names = [false, true].map((encrypted) => this.#folder.nameOf(callId, recordingId, encrypted));
+      const there = new Set(bucket ? names.map((name) => bucket.locationOf(name)) : []);
+      if (/^https?:/.test(location)) there.add(location);
+      for (const one of there) await removeFrom(bucket, one, this.#stopping.signal);
+    }
+    await this.#folder.removeCall(callId);
+    return places.length;
   }
 
   /** A place for whole files of an account's recordings that others make. */
@@ -235,23 +231,6 @@ export class Recordings {
         }
       },
     };
-  }
-
-  /** A recording that runs is ended first, and one that is on its way let go of. */
-  async #remove(callId: string): Promise<readonly RecordingPlace[]> {
-    await this.#end(callId);
-    const places = await this.places(callId);
-    await Promise.all(places.map(({ recordingId }) => this.#leave(recordingId)));
-    const bucket = this.#settings(await this.#parts.store.call(callId))?.bucket;
-    for (const { recordingId, location } of places) {
-      // One that was on its way may have arrived without anybody having written that down.
-      const names = [false, true].map((encrypted) => this.#folder.nameOf(callId, recordingId, encrypted));
-      const there = new Set(bucket ? names.map((name) => bucket.locationOf(name)) : []);
-      if (/^https?:/.test(location)) there.add(location);
-      for (const one of there) await removeFrom(bucket, one, this.#stopping.signal);
-    }
-    await this.#folder.removeCall(callId);
-    return places;
   }
 
   #settings(call: Call | undefined): RecordingSettings | undefined {

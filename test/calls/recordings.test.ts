@@ -280,18 +280,16 @@ describe("a recording", () => {
     expect((await s.plays()).caller.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, n) => n % 100));
   });
 
-  test("is deleted with every file of it, and the journal says why", async () => {
+  test("is deleted with every file of it, and not found once the journal says so", async () => {
     await using s = await studio();
     await s.recording.start();
     s.talk(s.recording, 1_000);
-    const gone = await s.recordings.delete("call_1", "erasure");
-    expect(gone).toHaveLength(1);
+    expect(await s.recordings.deleteFilesOf("call_1")).toBe(1);
     expect(s.files()).toEqual([]);
-    expect(await s.recordings.places("call_1")).toEqual([]);
-    expect(await s.written("recording.deleted")).toMatchObject([{ because: "erasure" }]);
+    const [{ recordingId } = { recordingId: "" }] = await s.recordings.places("call_1");
+    await s.journal.write({ type: "recording.deleted", recordingId, because: "retention" });
     await expect(s.recordings.open("call_1")).rejects.toThrow("nothing of this call was recorded");
-    await s.recordings.delete("call_1", "erasure");
-    expect(await s.written("recording.deleted")).toHaveLength(1);
+    expect(await s.recordings.deleteFilesOf("call_1")).toBe(0);
   });
 
   test("that was to be dropped leaves nothing", async () => {
@@ -326,7 +324,7 @@ describe("a recording", () => {
     await s.journal.flush();
     expect(s.clock.running).toBe(0);
     expect(s.recordings.live("call_1")).toBeUndefined();
-    expect(s.recordings.waiting).toBe(0);
+    expect((await s.told()).types).toEqual(["recording.started", "recording.stopped", "recording.stored"]);
   });
 });
 

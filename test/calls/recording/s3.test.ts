@@ -43,7 +43,7 @@ test("a recording waits on our disk while the bucket cannot be had, and goes the
   await expect.poll(() => server.requests.length).toBeGreaterThan(0);
   await expect.poll(() => s.clock.running).toBeGreaterThan(0);
   expect((await s.plays()).caller).toEqual(NUMBERS);
-  expect(s.recordings.waiting).toBe(1);
+  expect((await s.told()).types).toEqual(["recording.started", "recording.stopped"]);
   server.state.down = false;
   s.clock.pass(2_000);
   await s.recordings.settled();
