@@ -10,7 +10,7 @@ import { whyNotPinned } from "./cores.ts";
 import { leakText, measureLeak } from "./leak.ts";
 import { type Bench, measure, usualOptions } from "./measure.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
-import { buildPlugin, startGenerator } from "./processes.ts";
+import { buildBridges, buildPlugin, startGenerator } from "./processes.ts";
 import { jsonReport, textReport } from "./report.ts";
 import { measureStore, storeJson, storeText } from "./store.ts";
 
@@ -38,7 +38,7 @@ async function main(options: Options): Promise<void> {
       const report = await measureStore(options, { workDir, say });
       return print(options, storeText(report), storeJson(report));
     }
-    if (!options.source) say("building the plugin");
+    if (!options.source) say("building");
     const pluginModule = options.source ? SOURCE : await buildPlugin(join(workDir, "dist"));
     if (options.command === "context") {
       const report = await measureContext(TEN_YEARS, { workDir, pluginModule, say });
@@ -46,9 +46,10 @@ async function main(options: Options): Promise<void> {
     }
     const { nodeOptions, tls } = options;
     const start = () => startGenerator(workDir, tls);
+    const bridges = options.source ? undefined : await buildBridges(join(workDir, "bridges"));
     const usual = nodeOptions ?? usualOptions("ours");
     say(`ours is started with ${usual.join(" ") || "no options of Node"}`);
-    const bench = { startGenerator: start, workDir, pluginModule, say, ...(nodeOptions && { nodeOptions }) };
+    const bench = { startGenerator: start, workDir, pluginModule, bridges, say, ...(nodeOptions && { nodeOptions }) };
     await run(options, bench, unpinned === undefined);
   } finally {
     await rm(workDir, { recursive: true, force: true });

@@ -21,6 +21,8 @@ export interface Bench {
   readonly startGenerator: () => Promise<GeneratorProcess>;
   readonly workDir: string;
   readonly pluginModule: string;
+  /** Folder of the built bridges; their sources unless told. */
+  readonly bridges?: string | undefined;
   /** Options of Node for every bridge; unless told ours has those of `serve`, others none. */
   readonly nodeOptions?: readonly string[];
   /** Where progress goes. */
@@ -148,13 +150,13 @@ export async function oneRun(
 /** Starts a bridge and a load generator for it; `processes` ends both. The last of two options of a name counts. */
 export async function openBridge(
   name: BridgeName,
-  { startGenerator, workDir, pluginModule, nodeOptions = usualOptions(name) }: Bench,
+  { startGenerator, workDir, pluginModule, bridges, nodeOptions = usualOptions(name) }: Bench,
   processes: AsyncDisposableStack,
   moreOptions: readonly string[] = [],
 ) {
   const generator = processes.adopt(await startGenerator(), (started) => started.stop());
   const { model, environment } = generator;
-  const options = { nodeOptions: [...nodeOptions, ...moreOptions], environment };
+  const options = { bridges, nodeOptions: [...nodeOptions, ...moreOptions], environment };
   const started = await startBridge(name, { model, workDir, pluginModule }, options);
   return { generator, bridge: processes.adopt(started, () => started.stop()) };
 }

@@ -1,8 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp } from "node:fs/promises";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { cp, symlink } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { makeCertificate } from "./certificate.ts";
 import { BRIDGE_CORE, GENERATOR_CORE, whyNotPinned } from "./cores.ts";
@@ -30,6 +29,7 @@ const STOP_WITHIN_MS = 10_000;
 
 interface Start {
   readonly core: number;
+  /** Path of a module, or beside this one. */
   readonly script: string;
   readonly nodeOptions?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -40,7 +40,7 @@ function start({ core, script, nodeOptions = [], environment }: Start): ChildPro
     process.execPath,
     "--disable-warning=ExperimentalWarning",
     ...nodeOptions,
-    fileURLToPath(new URL(script, import.meta.url)),
+    resolve(import.meta.dirname, script),
   ];
   const [command, ...args] = whyNotPinned() === undefined ? ["taskset", "-c", String(core), ...node] : node;
   // What a bridge prints is not part of the report.
@@ -103,12 +103,18 @@ export interface BridgeProcess {
   stop(): Promise<void>;
 }
 
+/** How a bridge's process is started; `bridges` is the folder of the built ones, sources unless told. */
+export interface BridgeStart extends Partial<Pick<Start, "nodeOptions" | "environment">> {
+  readonly bridges?: string | undefined;
+}
+
 export async function startBridge(
   name: BridgeName,
   order: Omit<BridgeOrder, "type">,
-  { nodeOptions = [], environment = {} }: Partial<Pick<Start, "nodeOptions" | "environment">> = {},
+  { bridges, nodeOptions = [], environment = {} }: BridgeStart = {},
 ): Promise<BridgeProcess> {
-  const child = start({ core: BRIDGE_CORE, script: `bridges/${name}.ts`, nodeOptions, environment });
+  const script = bridges === undefined ? `bridges/${name}.ts` : join(bridges, `${name}.js`);
+  const child = start({ core: BRIDGE_CORE, script, nodeOptions, environment });
   const send = (message: ToBridge) => child.send(message);
   const ready = answer<FromBridge, "ready">(child, "ready", READY_WITHIN_MS);
   send({ type: "start", ...order });
@@ -174,10 +180,24 @@ export async function startGenerator(workDir: string, tls = false): Promise<Gene
 
 /** Builds the package into `folder`, as it is published but for its declarations. Resolves to its main module. */
 export async function buildPlugin(folder: string): Promise<string> {
-  const root = fileURLToPath(new URL("..", import.meta.url));
-  const tsup = `${root}node_modules/tsup/dist/cli-default.js`;
-  await promisify(execFile)(process.execPath, [tsup, "--silent", "--no-dts", "--out-dir", folder], { cwd: root });
+  await build("--no-dts", "--out-dir", folder);
   // The package has its clips beside `dist`.
-  await cp(`${root}clips`, join(folder, "../clips"), { recursive: true });
+  await cp(join(ROOT, "clips"), join(folder, "../clips"), { recursive: true });
   return join(folder, "index.js");
+}
+
+/** Builds the bridges into `folder`, beside which the packages are found that they measure. Resolves to the folder. */
+export async function buildBridges(folder: string): Promise<string> {
+  await build("--config", "bench/tsup.config.ts", "--out-dir", folder);
+  await symlink(join(ROOT, "node_modules"), join(folder, "../node_modules"), "dir");
+  return folder;
+}
+
+// --- Internal helpers ---
+
+const ROOT = resolve(import.meta.dirname, "..");
+
+async function build(...args: string[]): Promise<void> {
+  const tsup = join(ROOT, "node_modules/tsup/dist/cli-default.js");
+  await promisify(execFile)(process.execPath, [tsup, "--silent", ...args], { cwd: ROOT });
 }

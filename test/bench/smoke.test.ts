@@ -5,15 +5,17 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seenFaults } from "../../bench/content.ts";
 import { oneRun } from "../../bench/measure.ts";
-import { startGenerator } from "../../bench/processes.ts";
+import { buildBridges, startGenerator } from "../../bench/processes.ts";
 
 const pluginModule = fileURLToPath(new URL("../../src/index.ts", import.meta.url));
 /** Long enough for a greeting, a barge-in and the beginning of the next answer. */
 const PLAN = { calls: 2, warmSeconds: 0.1, windowSeconds: 6 };
 let workDir = "";
+let bridges = "";
 
 beforeAll(async () => {
   workDir = await mkdtemp(join(tmpdir(), "voice-bench-"));
+  bridges = await buildBridges(join(workDir, "bridges"));
 });
 
 afterAll(async () => {
@@ -30,8 +32,8 @@ const bench = (tls: boolean) => ({
 test("our plugin, the raw relay and the least bridge carry every block of two calls and a barge-in, in usual and in odd JSON, plain and over TLS", async () => {
   const runs = await Promise.all([
     oneRun("ours", PLAN, "odd", bench(true)),
-    oneRun("raw", PLAN, "usual", bench(false)),
-    oneRun("least", PLAN, "odd", bench(false)),
+    oneRun("raw", PLAN, "usual", { ...bench(false), bridges }),
+    oneRun("least", PLAN, "odd", { ...bench(false), bridges }),
   ]);
   for (const { bridge, result, cpuMs, rssIdleMb, void: notCounted } of runs) {
     const { stale, ...faults } = seenFaults(result.faults);
