@@ -4,10 +4,10 @@ import { availableParallelism } from "node:os";
 /**
  * Options of Node for a process that holds calls. By itself V8 lets its space for young objects grow to 64 MB, and from
  * then on collects all of its memory, not the young objects alone, whenever that is full; on one core the threads that
- * help it to take the core from the calls. `npm run bench -- capacity` measures what both are worth.
+ * help it keep the calls from running. `npm run bench -- capacity` measures what both are worth.
  */
 export function servingOptions(cores: number = availableParallelism()): readonly string[] {
-  return ["--max-semi-space-size=8", ...(cores === 1 ? ["--single-threaded-gc"] : [])];
+  return ["--max-semi-space-size=2", ...(cores === 1 ? ["--single-threaded-gc"] : [])];
 }
 
 /** What a process was started with. */

@@ -121,7 +121,7 @@ test("a void run is tried again, three times at most, and never passes", async (
 });
 
 test("our bridge is started as our command starts itself, the others as they are", () => {
-  expect(BRIDGES.map((name) => [name, usualOptions(name).includes("--max-semi-space-size=8")])).toEqual(
+  expect(BRIDGES.map((name) => [name, usualOptions(name).includes("--max-semi-space-size=2")])).toEqual(
     BRIDGES.map((name) => [name, name === "ours"]),
   );
 });

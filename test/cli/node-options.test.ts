@@ -14,7 +14,7 @@ test("the collector's threads help where they have a core to do it on", () => {
 });
 
 describe("what a process was started with already", () => {
-  const wanted = ["--max-semi-space-size=8", "--single-threaded-gc"];
+  const wanted = ["--max-semi-space-size=2", "--single-threaded-gc"];
   const missing = (execArgv: string[], nodeOptions?: string) =>
     missingOptions(wanted, { execArgv, env: { NODE_OPTIONS: nodeOptions } });
 
@@ -26,7 +26,7 @@ describe("what a process was started with already", () => {
   test.each([
     [["--max-semi-space-size=64"], undefined, ["--single-threaded-gc"]],
     [[], "--no-warnings  --max_semi_space_size=64", ["--single-threaded-gc"]],
-    [["--no-single-threaded-gc"], undefined, ["--max-semi-space-size=8"]],
+    [["--no-single-threaded-gc"], undefined, ["--max-semi-space-size=2"]],
     [["--single_threaded_gc"], "--max-semi-space-size=1", []],
   ])("%j and %j are left as they are", (execArgv, nodeOptions, left) => {
     expect(missing(execArgv, nodeOptions)).toEqual(left);

@@ -72,7 +72,7 @@ test("serve starts over in the same process with the options that suit calls, on
     spy,
     `import { appendFileSync } from "node:fs";
      import { isMainThread } from "node:worker_threads";
-     const told = [process.pid, process.execArgv.includes("--max-semi-space-size=8")];
+     const told = [process.pid, process.execArgv.includes("--max-semi-space-size=2")];
      if (isMainThread) appendFileSync(${JSON.stringify(starts)}, JSON.stringify(told) + "\\n");`,
   );
   env["NODE_OPTIONS"] = `--import=${spy}`;
