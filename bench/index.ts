@@ -49,7 +49,7 @@ async function main(options: Options): Promise<void> {
     const bridges = options.source ? undefined : await buildBridges(join(workDir, "bridges"));
     const usual = nodeOptions ?? usualOptions("ours");
     say(`ours is started with ${usual.join(" ") || "no options of Node"}`);
-    const bench = { startGenerator: start, workDir, pluginModule, bridges, say, ...(nodeOptions && { nodeOptions }) };
+    const bench = { startGenerator: start, workDir, pluginModule, bridges, nodeOptions, say };
     await run(options, bench, unpinned === undefined);
   } finally {
     await rm(workDir, { recursive: true, force: true });

@@ -24,7 +24,7 @@ export interface Bench {
   /** Folder of the built bridges; their sources unless told. */
   readonly bridges?: string | undefined;
   /** Options of Node for every bridge; unless told ours has those of `serve`, others none. */
-  readonly nodeOptions?: readonly string[];
+  readonly nodeOptions?: readonly string[] | undefined;
   /** Where progress goes. */
   readonly say: (line: string) => void;
 }

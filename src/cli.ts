@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 import { ask } from "./cli/ask.ts";
-import { startOver } from "./cli/node-options.ts";
-import { runCli } from "./cli/program.ts";
+import { servingOptions, startOver } from "./cli/node-options.ts";
+
+// First of all: what is loaded would be loaded twice, and a signal that was caught already would be lost.
+if (process.argv[2] === "serve") startOver(servingOptions());
+const { runCli } = await import("./cli/program.ts");
 
 // The first signal asks to stop, the second one insists.
 const stopping = new AbortController();
@@ -19,7 +22,6 @@ process.exitCode = await runCli(process.argv.slice(2), {
   out: (text) => void process.stdout.write(`${text}\n`),
   err: (text) => void process.stderr.write(`${text}\n`),
   ask: (question) => ask(question, stopping.signal),
-  startOver,
   stop: stopping.signal,
 });
 clearInterval(waiting);

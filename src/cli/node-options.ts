@@ -20,16 +20,16 @@ export function missingOptions(wanted: readonly string[], { execArgv, env }: Sta
 }
 
 /**
- * Has Node begin anew with these options as well, in the same process: whoever supervises it sees no other. Returns when
- * there is nothing to change or no way to: on Windows, with a channel to the parent, or where Node knows none of them.
+ * Has Node begin anew with these options as well, in the same process: whoever supervises it sees no other. To be
+ * called before signals are listened for: one that was heard would be forgotten. Returns when there is nothing to
+ * change or no way to: on Windows, with a channel to the parent, or where Node does not know one of the options.
  */
 export function startOver(wanted: readonly string[]): void {
   const missing = missingOptions(wanted, process);
   if (missing.length === 0 || process.platform === "win32" || process.connected) return;
-  const options = [...missing, ...process.execArgv];
   // Node does not start with an option that it does not know, and V8's come and go.
   if (spawnSync(process.execPath, [...missing, "--version"], { stdio: "ignore" }).status !== 0) return;
-  process.execve?.(process.execPath, [process.argv0, ...options, ...process.argv.slice(1)]);
+  process.execve?.(process.execPath, [process.argv0, ...missing, ...process.execArgv, ...process.argv.slice(1)]);
 }
 
 // --- Internal helpers ---

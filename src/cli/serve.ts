@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { jsonLogger } from "../logger.ts";
 import type { VoiceChannelPlugin } from "../plugin.ts";
 import { CommandError } from "./client.ts";
-import { servingOptions } from "./node-options.ts";
 import { loadConfig, localUrl, located, parseLoaded, stateDirOf, type Where } from "./setup.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -19,7 +18,6 @@ export interface ServeOptions extends Where {
  * @throws ConfigError @throws VoiceError it could not start @throws CommandError no account runs
  */
 export async function serve(options: ServeOptions, terminal: Terminal): Promise<void> {
-  terminal.startOver?.(servingOptions());
   const loaded = await loadConfig(options, terminal);
   const { settings, accounts } = parseLoaded(loaded);
   const [{ VoiceChannelPlugin }, { standaloneHost }] = await Promise.all([

@@ -7,8 +7,6 @@ export interface Terminal {
   err(line: string): void;
   /** Asks the person at the terminal; empty when nobody is there to answer. */
   ask(question: string): Promise<string>;
-  /** Begins anew with these options of Node as well, where that is possible; absent inside another program. */
-  startOver?(nodeOptions: readonly string[]): void;
   /** Aborted when the person at the terminal, or the system, wants the command to end. */
   readonly stop: AbortSignal;
 }
