@@ -29,8 +29,11 @@ const LEAST_DBFS = -47;
 const QUIET_ENERGY = powerOf(LEAST_DBFS) * FRAME_BYTES;
 /** Frames of quiet that are remembered: what is heard next is compared with no more of the time before. */
 const REMEMBERED = 5;
-/** Speech stands out of the floor by so much. */
+/** Speech stands out of the floor by so much: of one that moves, and of one that hardly does, as the hiss of a line. */
 const MARGIN_DB = 9;
+const STEADY_MARGIN_DB = 5;
+/** How the margin grows with what the floor moves by. */
+const MARGIN = { of: 3, forEachDb: 4 };
 /** Speech stands out by so much of a sound that was judged to be none. */
 const MARGIN_OVER_IGNORED_DB = 4;
 /** By which such a judgement fades, a second, when nothing is as loud as that less `IGNORED_LASTS_DB`. */
@@ -79,11 +82,15 @@ export class SpeechMeter {
   readonly #low = new Float64Array(2 * LOW_FRAME);
   readonly #newest = this.#low.subarray(LOW_FRAME);
   readonly #minima = new Float32Array(FLOOR_PIECES);
+  /** How much the level moved within each piece. */
+  readonly #moves = new Float32Array(FLOOR_PIECES).fill(Number.POSITIVE_INFINITY);
   #piece = 0;
   #pieceFrames = 0;
   #pieceMinimum = 0;
+  #pieceMaximum = 0;
   #smoothDbfs: number | undefined;
   #floorDbfs = 0;
+  #marginDb = MARGIN_DB;
   #lowShare = 0;
   #callerDbfs: number | undefined;
   /** How much of the agent has played, while nothing came back. */
@@ -117,7 +124,7 @@ export class SpeechMeter {
     const hearing = this.#hearing;
     hearing.levelDbfs = level;
     hearing.floorDbfs = floor;
-    hearing.sounds = level > Math.max(floor + MARGIN_DB, LEAST_DBFS) && !this.#echo.explains(endedAtMs, LOW_FRAME);
+    hearing.sounds = level > Math.max(floor + this.#marginDb, LEAST_DBFS) && !this.#echo.explains(endedAtMs, LOW_FRAME);
     hearing.voiced = hearing.sounds && this.#lowShare > LOW_SHARE && this.#voicing() > VOICED;
     hearing.murky = hearing.sounds && !hearing.voiced && this.#lowShare > LOW_SHARE;
     hearing.near = hearing.sounds && (this.#callerDbfs === undefined || level > this.#callerDbfs - NEAR_DB);
@@ -207,10 +214,14 @@ export class SpeechMeter {
     if (level < this.#ignoredDbfs - IGNORED_LASTS_DB) this.#ignoredDbfs -= (IGNORED_FALLS_DB * FRAME_MS) / 1_000;
     const smooth = this.#smoothDbfs === undefined ? level : (this.#smoothDbfs + level) / 2;
     this.#smoothDbfs = smooth;
-    this.#pieceMinimum = this.#pieceFrames === 0 ? smooth : Math.min(this.#pieceMinimum, smooth);
+    const begins = this.#pieceFrames === 0;
+    this.#pieceMinimum = begins ? smooth : Math.min(this.#pieceMinimum, smooth);
+    this.#pieceMaximum = begins ? smooth : Math.max(this.#pieceMaximum, smooth);
     this.#pieceFrames += 1;
     this.#minima[this.#piece] = this.#pieceMinimum;
     if (this.#pieceFrames === FLOOR_PIECE_FRAMES) {
+      this.#moves[this.#piece] = this.#pieceMaximum - this.#pieceMinimum;
+      this.#marginDb = marginOver(Math.min(...this.#moves));
       this.#pieceFrames = 0;
       this.#piece = (this.#piece + 1) % FLOOR_PIECES;
     }
@@ -245,6 +256,11 @@ export class SpeechMeter {
 }
 
 // --- Internal helpers ---
+
+/** By how much speech stands out of a floor that moves by so much: the steadiest of its pieces has no speech in it. */
+function marginOver(movesDb: number): number {
+  return Math.min(MARGIN_DB, Math.max(STEADY_MARGIN_DB, MARGIN.of + MARGIN.forEachDb * movesDb));
+}
 
 /** The level of a frame, by the sum of its squared samples. */
 function levelOf(energy: number): number {

@@ -53,6 +53,18 @@ test("what sounds for two seconds becomes the floor, and a voice still stands ou
   expect(share(hear(meter, both, 5_000).slice(2), ({ speechLike }) => speechLike > 0)).toBeGreaterThan(0.8);
 });
 
+test("what stands out of steady noise by 7 dB is heard, and of noise that comes and goes by 9 at least", () => {
+  const after = (movesBy: number) => {
+    const meter = new SpeechMeter();
+    // As people in a room are: louder and quieter, five times a second.
+    const before = noise(3_000, random(6)).map((x, i) => x * (1 + movesBy * Math.sin((i * 10 * Math.PI) / 8_000)));
+    const floor = (hear(meter, atLevel(before, -34)).at(-1) as Hearing).floorDbfs;
+    return share(hear(meter, voice(200, floor + 7), 3_000).slice(2), ({ sounds }) => sounds);
+  };
+  expect(after(0)).toBeGreaterThan(0.8);
+  expect(after(0.3)).toBe(0);
+});
+
 test("once it is known how loud the caller is, a voice 14 dB below is another one", () => {
   const meter = new SpeechMeter();
   hear(meter, silence(500));
