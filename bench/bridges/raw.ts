@@ -3,11 +3,11 @@
  * `clear` and `truncate` by its own playout clock.
  */
 import { createServer } from "node:http";
+import { decodedBytes } from "../../src/audio/base64.ts";
 import { acceptWire } from "../wire/socket.ts";
 import { listening, serveBridge } from "./process.ts";
 import { BYTES_PER_MS, Relay, startsWith } from "./relay.ts";
 
-const PADDING = 0x3d;
 const TRANSCRIPT_DELTA = Buffer.from('{"type":"response.output_audio_transcript.delta"');
 
 class RawRelay extends Relay {
@@ -21,8 +21,7 @@ class RawRelay extends Relay {
 
   protected override play(base64: Buffer, item: string): void {
     this.sendAudio(base64);
-    let bytes = (base64.length / 4) * 3;
-    if (base64[base64.length - 1] === PADDING) bytes -= base64[base64.length - 2] === PADDING ? 2 : 1;
+    const bytes = decodedBytes(base64);
     if (item !== this.#item) {
       this.#item = item;
       this.#itemBytes = 0;

@@ -17,14 +17,18 @@ export class FrameDecoder {
   }
 }
 
+/** How many bytes base64 in ASCII bytes holds from one place to another; a fraction when it is no whole groups of four. */
+export function decodedBytes(base64: Uint8Array, from = 0, until = base64.length): number {
+  const padding = base64[until - 2] === PADDING ? 2 : base64[until - 1] === PADDING ? 1 : 0;
+  return until <= from ? 0 : ((until - from) / 4) * 3 - padding;
+}
+
 /**
  * Decodes base64 in ASCII bytes, whole groups of four, without allocating: for frames that come fifty times a second.
  * Says how many bytes it wrote; what does not fit into `into` is left out.
  */
 export function decodeBase64(base64: Uint8Array, into: Uint8Array): number {
-  const { length } = base64;
-  const padding = base64[length - 2] === PADDING ? 2 : base64[length - 1] === PADDING ? 1 : 0;
-  const count = Math.min((length / 4) * 3 - padding, into.length);
+  const count = Math.min(decodedBytes(base64), into.length);
   for (let at = 0, out = 0; out < count; at += 4, out += 3) {
     const group =
       ((VALUES[base64[at] as number] as number) << 18) |

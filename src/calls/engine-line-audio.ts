@@ -1,3 +1,4 @@
+import { decodedBytes } from "../audio/base64.ts";
 import { mulawMs } from "../audio/g711.ts";
 import { SoundRing } from "../audio/sound-ring.ts";
 
@@ -5,7 +6,6 @@ import { SoundRing } from "../audio/sound-ring.ts";
 const KEEP_MS = 1_000;
 /** Kept at most: older sound of a caller is given up. */
 const KEEP_AT_MOST_MS = 10_000;
-const PADDING = 0x3d;
 /** Frames that there is room for at first, a little more than are always kept; a power of two, as every size of it. */
 const FIRST_ROOM = 64;
 
@@ -32,7 +32,7 @@ export class CallerAudio {
 
   /** Takes a frame, base64 in ASCII bytes; the view may be reused afterwards. */
   add(base64: Uint8Array): void {
-    this.#totalMs += durationMs(base64);
+    this.#totalMs += mulawMs(decodedBytes(base64));
     const wantedMs = Math.min(this.#keepFromMs, this.#totalMs - KEEP_MS);
     const fromMs = Math.max(wantedMs, this.#totalMs - KEEP_AT_MOST_MS);
     while (this.#count > 0 && (this.#endsMs[this.#at(0)] as number) <= fromMs) {
@@ -64,7 +64,7 @@ export class CallerAudio {
       const { buffer, byteOffset, length } = this.#ring.read(place, end);
       const frame = Buffer.from(buffer, byteOffset, length);
       frames.unshift(frame);
-      startMs -= durationMs(frame);
+      startMs -= mulawMs(decodedBytes(frame));
       end = place;
     }
     return { startMs, frames };
@@ -85,12 +85,4 @@ export class CallerAudio {
     [this.#places, this.#endsMs] = [grown(this.#places), grown(this.#endsMs)];
     this.#first = 0;
   }
-}
-
-// --- Internal helpers ---
-
-function durationMs(base64: Uint8Array): number {
-  const { length } = base64;
-  const padding = base64[length - 2] === PADDING ? 2 : base64[length - 1] === PADDING ? 1 : 0;
-  return mulawMs((length / 4) * 3 - padding);
 }

@@ -1,4 +1,5 @@
 import { randomFillSync } from "node:crypto";
+import { decodedBytes } from "../audio/base64.ts";
 import { frameHeadBytes, type Outlet, WriteRoom, writeTextFrameHead } from "../core/text-frames.ts";
 
 /*
@@ -147,7 +148,6 @@ const BRACE_CLOSE = 0x7d;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
-const PADDING = 0x3d;
 const ZERO = 0x30;
 
 const [TYPE, RESPONSE_ID, ITEM_ID, DELTA] = [1, 2, 4, 8];
@@ -209,9 +209,7 @@ function indexEnd(message: Buffer, at: number): number {
 
 /** The bytes of a base64 text, in `room`; nothing when a character of it is none of the alphabet, as an escape would be. */
 function decode(message: Buffer, start: number, end: number, room: Buffer): Buffer | undefined {
-  const size = end - start;
-  const padding = message[end - 2] === PADDING ? 2 : message[end - 1] === PADDING ? 1 : 0;
-  const length = (size / 4) * 3 - (size === 0 ? 0 : padding);
+  const length = decodedBytes(message, start, end);
   if (!Number.isInteger(length)) return undefined;
   const written = room.write(message.toString("latin1", start, end), 0, length, "base64");
   return written === length ? room.subarray(0, length) : undefined;

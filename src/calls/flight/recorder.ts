@@ -1,3 +1,4 @@
+import { decodedBytes } from "../../audio/base64.ts";
 import { FRAME_BYTES, isAudible } from "../../audio/g711.ts";
 import type { Hearing } from "../../audio/speech-meter.ts";
 import type { MediaListener } from "../../carriers/carrier.ts";
@@ -102,7 +103,7 @@ export class Recorder implements Tap {
   frame(base64: Buffer, listener: Pick<MediaListener, "audio">): void {
     const nested = this.#outward;
     const afterMs = nested ? 0 : this.#passed();
-    if (!this.#isOver) this.#items.frame(afterMs, nested, this.#atOnce, bytesOf(base64));
+    if (!this.#isOver) this.#items.frame(afterMs, nested, this.#atOnce, Math.floor(decodedBytes(base64)));
     this.#inside = true;
     this.#outward = false;
     try {
@@ -224,7 +225,6 @@ export class Recorder implements Tap {
 
 // --- Internal helpers ---
 
-const PADDING = 0x3d;
 /** Levels about which the ear and the measure of what is audible may differ. */
 const DOUBT_DBFS = { from: -46, until: -44 };
 
@@ -232,11 +232,4 @@ const DOUBT_DBFS = { from: -46, until: -44 };
 function audibleAt(levelDbfs: number, frame: Uint8Array): boolean {
   const doubtful = levelDbfs >= DOUBT_DBFS.from && levelDbfs <= DOUBT_DBFS.until;
   return doubtful ? isAudible(frame) : levelDbfs > DOUBT_DBFS.until;
-}
-
-/** How much sound base64 holds. */
-function bytesOf(base64: Buffer): number {
-  const { length } = base64;
-  const padding = base64[length - 2] === PADDING ? 2 : base64[length - 1] === PADDING ? 1 : 0;
-  return Math.floor((length / 4) * 3) - padding;
 }
