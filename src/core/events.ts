@@ -193,7 +193,7 @@ export type CallEvent = At &
     | {
         readonly type: "recording.deleted";
         readonly recordingId: string;
-        readonly because: "retention" | "erasure" | "order";
+        readonly because: "retention" | "order";
       }
     /** Something went wrong that did not end the call; nothing fails in silence. */
     | { readonly type: "fault.noted"; readonly code: string; readonly message: string }

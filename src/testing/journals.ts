@@ -227,7 +227,7 @@ function eventsByType(callId: fc.Arbitrary<string>): { [Type in CallEvent["type"
       type: type("recording.deleted"),
       atMs,
       recordingId: id,
-      because: fc.constantFrom("retention", "erasure", "order"),
+      because: fc.constantFrom("retention", "order"),
     }),
     "outcome.found": fc.record({
       type: type("outcome.found"),
