@@ -134,13 +134,24 @@ async function holdCall(plugin: VoiceChannelPlugin, phones: PhoneNetwork, print:
     answeredAtMs = call.answeredAtMs ?? answeredAtMs;
     print(`${at()}  (answered)`);
   });
+  // A line of speech is told when it is over, with the time at which it began: what happened meanwhile waits for it.
+  let waiting: { readonly atMs: number; readonly line: string }[] = [];
+  const printUntil = (ms: number) => {
+    for (const { atMs, line } of waiting) if (atMs < ms) print(line);
+    waiting = waiting.filter(({ atMs }) => atMs >= ms);
+  };
   plugin.on("transcript", ({ speaker, text, startMs, cut }) => {
+    printUntil(startMs);
     print(`${at(startMs)}  ${speaker === "agent" ? "Nia:   " : "Caller:"} ${text}${cut ? " — (interrupted)" : ""}`);
   });
-  plugin.on("toolCalled", ({ name }) => print(`${at()}  (Nia asks the agent: ${name})`));
+  plugin.on("toolCalled", ({ name }) => {
+    const atMs = Date.now() - answeredAtMs;
+    waiting.push({ atMs, line: `${at(atMs)}  (Nia asks the agent: ${name})` });
+  });
   const ended = new Promise<string>((done) => plugin.once("ended", ({ callId }) => done(callId)));
   const report = await phones.ring({ from: CALLER, to: OUR_NUMBER, speaker: "rms", script: caller }).ended;
   const callId = await ended;
+  printUntil(Number.POSITIVE_INFINITY);
   print(`${at()}  (the caller hung up)`);
   await afterwards(plugin, callId);
   return { report, call: await plugin.call(callId) };

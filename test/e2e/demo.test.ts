@@ -44,6 +44,9 @@ describe("the demo, as a new user starts it", () => {
     expect(printed).toMatch(/\d\.\d s {2}Nia: {4}Hello, this is Nia/);
     expect(printed).toMatch(/\d\.\d s {2}Caller: /);
     expect(printed.match(/\(interrupted\)/g)).toHaveLength(1);
+    const times = [...printed.matchAll(/^ *(\d+\.\d) s {2}/gm)].map(([, seconds]) => Number(seconds));
+    expect(times.length).toBeGreaterThanOrEqual(11); // eight lines of speech, answered, asked, hung up
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
     expect(printed).toContain(result.ears === "pocketsphinx" ? "pocketsphinx" : "No recogniser is installed");
   });
 
