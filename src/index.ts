@@ -12,6 +12,7 @@ export { type StandaloneHostOptions, standaloneHost } from "./hosts/standalone.t
 // What it is asked and what it answers
 
 export type { ErasureOrder, ErasureReceipt } from "./calls/erasure.ts";
+export type { NumberLink, UnlinkOrder } from "./calls/links.ts";
 export type { TranscriptDocument, TranscriptFormat } from "./core/transcript-export.ts";
 export type {
   AccountStatus,

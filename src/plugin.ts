@@ -4,6 +4,7 @@ import { EventEmitter } from "eventemitter3";
 import type { Emit } from "./calls/conversation-parts.ts";
 import { type CallParts, view } from "./calls/desk.ts";
 import { instruct, say, sendDigits } from "./calls/in-call.ts";
+import { ownLinks, removeLinks } from "./calls/links.ts";
 import type { LiveCall } from "./calls/live-calls.ts";
 import { placeCall } from "./calls/outbound.ts";
 import { type ParsedAccount, type ParsedConfig, parseAccount, parseConfig } from "./config.ts";
@@ -234,6 +235,9 @@ export class VoiceChannelPlugin extends EventEmitter<VoiceEvents> implements Cal
   transcriptOf: CallDesk["transcriptOf"] = async (callId, as) => exportTranscript(await this.#stored(callId), as);
   search: CallDesk["search"] = (query) => this.#store.search(query);
   erase: CallDesk["erase"] = (order) => this.#composition.keeping.erase(order);
+  links: CallDesk["links"] = (accountId) => ownLinks(this.#store, accountId);
+  unlink: CallDesk["unlink"] = async (order) =>
+    removeLinks(this.#store, { ...order, number: requireE164(order.number, "number") });
   recordingOf: CallDesk["recordingOf"] = async (callId) =>
     soundOf(await this.#stored(callId), this.#composition.recorders);
 

@@ -23,6 +23,21 @@ export interface Link {
   readonly atMs: number;
 }
 
+/** A link of our own, and the number that has it. */
+export interface NumberLink extends Link {
+  readonly accountId: string;
+  /** E.164. */
+  readonly number: string;
+}
+
+/** Whose link is to be taken back. */
+export interface UnlinkOrder {
+  /** E.164. */
+  readonly number: string;
+  /** Of this account; of every account unless told. */
+  readonly accountId?: string;
+}
+
 /** A link that the owner was asked about. */
 interface Proposal {
   readonly callId: string;
@@ -37,6 +52,25 @@ export async function ownLink(
   { accountId, number }: Pick<CallerRef, "accountId" | "number">,
 ): Promise<Link | undefined> {
   return (await store.document<Link>(LINK, keyOf(accountId, number)))?.value;
+}
+
+/** All links of our own, or those of one account, by account and number. @throws StoreError */
+export async function ownLinks(store: Pick<Store, "documents">, ofAccount?: string): Promise<readonly NumberLink[]> {
+  const links = (await store.documents<Link>(LINK)).map(({ key, value }) => ({ ...numberOf(key), ...value }));
+  return links.filter(({ accountId }) => ofAccount === undefined || accountId === ofAccount);
+}
+
+/**
+ * Takes back the links of a number: from now on its calls are nobody's by name. The owner is not asked about it again.
+ * Resolves with those that were there. @throws StoreError
+ */
+export async function removeLinks(
+  store: Pick<Store, "documents" | "document" | "keep">,
+  { number, accountId }: UnlinkOrder,
+): Promise<readonly NumberLink[]> {
+  const links = (await ownLinks(store, accountId)).filter((link) => link.number === number);
+  for (const link of links) await changeLink(store, keyOf(link.accountId, number), undefined);
+  return links;
 }
 
 /** Where the person of a number is reached in text: as the host's links say, then our own. What fails adds nothing. */
@@ -108,22 +142,29 @@ export class LinkProposals {
     if (proposal?.questionId !== id) return "That is no longer open.";
     const { principal, addresses } = proposal;
     if (option !== 0) return `Then ${number} stays without a name. I will not ask again.`;
-    await this.#make(keyOf(accountId, number), { principal, addresses, by: "owner", atMs: this.#parts.clock.now() });
+    const link: Link = { principal, addresses, by: "owner", atMs: this.#parts.clock.now() };
+    await changeLink(store, keyOf(accountId, number), link);
     return `From now on calls with ${number} are calls with ${principal}.`;
-  }
-
-  async #make(key: string, link: Link): Promise<void> {
-    const { store } = this.#parts;
-    for (;;) {
-      const version = (await store.document<Link>(LINK, key))?.version ?? 0;
-      if (await store.keep(LINK, key, link, version)) return;
-    }
   }
 }
 
 // --- Internal helpers ---
 
 const keyOf = (accountId: string, number: string) => `${accountId}:${number}`;
+
+function numberOf(key: string): Pick<NumberLink, "accountId" | "number"> {
+  const at = key.lastIndexOf(":");
+  return { accountId: key.slice(0, at), number: key.slice(at + 1) };
+}
+
+/** Makes a link what it is to be, whoever else changes it. */
+async function changeLink(store: Pick<Store, "document" | "keep">, key: string, link: Link | undefined): Promise<void> {
+  for (;;) {
+    const version = (await store.document<Link>(LINK, key))?.version ?? 0;
+    if (link === undefined && version === 0) return;
+    if (await store.keep(LINK, key, link, version)) return;
+  }
+}
 
 function isSame(a: ChannelAddress, b: ChannelAddress): boolean {
   return a.channel === b.channel && a.to === b.to && a.accountId === b.accountId;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ErasureOrder, ErasureReceipt } from "../calls/erasure.ts";
+import type { NumberLink, UnlinkOrder } from "../calls/links.ts";
 import type { CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
 import type { TranscriptFormat } from "../core/transcript-export.ts";
@@ -50,6 +51,14 @@ export class ApiClient {
 
   erase(order: ErasureOrder): Promise<ErasureReceipt> {
     return this.#json("POST", "/erase", order);
+  }
+
+  links(query: Readonly<Record<string, string>>): Promise<{ links: NumberLink[] }> {
+    return this.#json("GET", `/links?${new URLSearchParams(query)}`);
+  }
+
+  unlink({ number, ...query }: UnlinkOrder): Promise<{ removed: NumberLink[] }> {
+    return this.#json("DELETE", `/links/${encodeURIComponent(number)}?${new URLSearchParams(query)}`);
   }
 
   placeCall(request: PlaceCallRequest): Promise<CallSummary> {

@@ -1,7 +1,15 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError, VoiceError } from "../core/errors.ts";
 import { parseE164 } from "../core/numbers.ts";
-import { callLine, eventLine, receiptLines, searchLines, statusLines } from "../core/report-lines.ts";
+import {
+  callLine,
+  eventLine,
+  linkLines,
+  receiptLines,
+  searchLines,
+  statusLines,
+  unlinkLines,
+} from "../core/report-lines.ts";
 import { TRANSCRIPT_FORMATS, type TranscriptFormat } from "../core/transcript-export.ts";
 import { VERSION } from "../version.ts";
 import { CommandError } from "./client.ts";
@@ -138,6 +146,21 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
       const order = { number, ...(options.account !== undefined && { accountId: options.account }) };
       const receipt = await (await openClient(options, terminal)).erase(order);
       show(options.json, receipt, receiptLines(receipt));
+    });
+  remote("links", "Show whose number is whose, as the owner has said it.")
+    .option("--account <id>", "of one account")
+    .action(async (options: Common & { account?: string }) => {
+      const query = options.account === undefined ? {} : { accountId: options.account };
+      const found = await (await openClient(options, terminal)).links(query);
+      show(options.json, found, linkLines(found));
+    });
+  remote("unlink", "Take back whose number it is: its next calls are nobody's by name.")
+    .argument("<number>", "like +15550001234", e164)
+    .option("--account <id>", "of one account")
+    .action(async (number: string, options: Common & { account?: string }) => {
+      const order = { number, ...(options.account !== undefined && { accountId: options.account }) };
+      const done = await (await openClient(options, terminal)).unlink(order);
+      show(options.json, done, unlinkLines(number, done));
     });
   remote("say", "Say a sentence on a live call, word for word.")
     .argument("<callId>")

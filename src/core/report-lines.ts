@@ -51,6 +51,25 @@ export interface Erased {
   readonly outside: readonly { readonly kind: string; readonly where: string }[];
 }
 
+/** A number that is somebody's, as the owner has said. */
+export interface LinkLine {
+  readonly accountId: string;
+  readonly number: string;
+  readonly principal: string;
+  readonly addresses: readonly { readonly channel: string; readonly to: string }[];
+  readonly atMs: number;
+}
+
+/** Whose number is whose. */
+export interface FoundLinks {
+  readonly links: readonly LinkLine[];
+}
+
+/** What was taken back of a number. */
+export interface Unlinked {
+  readonly removed: readonly LinkLine[];
+}
+
 /** One call on one line. */
 export function callLine(call: CallSummary): string {
   const state = call.endReason ? `${call.state} (${call.endReason})` : call.state;
@@ -87,6 +106,23 @@ export function searchLines({ hits, next, notYetSearched }: FoundTurns): string[
     ({ callId, speaker, atMs, snippet }) => `${secondOf(atMs)}  ${callId}  ${speaker}: ${snippet}`,
   );
   return [...lines, ...more, ...missing];
+}
+
+/** Whose number is whose, one a line. */
+export function linkLines({ links }: FoundLinks): string[] {
+  if (links.length === 0) return ["No number has been given a name by the owner."];
+  return links.map(({ accountId, number, principal, addresses, atMs }) => {
+    const reached = addresses.map(({ channel, to }) => `${channel}:${to}`).join(", ");
+    return `${secondOf(atMs)}  ${accountId}  ${number}  ${principal}${reached === "" ? "" : ` (${reached})`}`;
+  });
+}
+
+/** What was taken back of a number. */
+export function unlinkLines(number: string, { removed }: Unlinked): string[] {
+  if (removed.length === 0) return [`The owner has given ${number} no name. What the host links is in its settings.`];
+  return removed.map(
+    ({ accountId, principal }) => `${accountId}: calls with ${number} are not ${principal}'s any more.`,
+  );
 }
 
 /** What an erasure did, and what is left to be done by others. */

@@ -43,6 +43,7 @@ const searchSchema = z.strictObject({
   after: name.optional(),
 });
 const eraseSchema = z.strictObject({ number: z.string(), accountId: name.optional() });
+const linksSchema = z.strictObject({ accountId: name.optional() });
 const sessionsSchema = z.strictObject({ limit: limit.default(50) });
 
 /**
@@ -149,6 +150,15 @@ export function apiRoutes({ apiToken, calls, sessions, metrics, clock, logger, c
   api.post("/erase", async (context) => {
     const { number, ...order } = read(eraseSchema, await readJson(context.req.raw));
     return context.json(await calls.erase({ ...defined(order), number: requireE164(number, "number") }));
+  });
+  api.get("/links", async (context) => {
+    const { accountId } = read(linksSchema, context.req.query());
+    return context.json({ links: await calls.links(accountId) });
+  });
+  api.delete("/links/:number", async (context) => {
+    const query = read(linksSchema, context.req.query());
+    const removed = await calls.unlink({ ...defined(query), number: context.req.param("number") });
+    return context.json({ removed });
   });
 
   api.get("/openclaw/sessions", async (context) => {

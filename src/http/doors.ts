@@ -1,5 +1,6 @@
 import type { ErasureOrder, ErasureReceipt } from "../calls/erasure.ts";
 import type { HealthReport } from "../calls/health/report.ts";
+import type { NumberLink, UnlinkOrder } from "../calls/links.ts";
 import type { CarrierReply, MediaSocket, RawRequest } from "../carriers/carrier.ts";
 import type { Call, CallSummary } from "../core/call.ts";
 import type { JournalEntry } from "../core/events.ts";
@@ -128,6 +129,13 @@ export interface CallDesk {
    * @throws StoreError @throws HostError what is left is erased by asking again, or after the next start
    */
   erase(order: ErasureOrder): Promise<ErasureReceipt>;
+  /** Whose number is whose, as the owner has said it; of every account unless told. @throws StoreError */
+  links(accountId?: string): Promise<readonly NumberLink[]>;
+  /**
+   * Takes back what the owner has said of a number: its next calls are nobody's by name, and the owner is not asked about
+   * it again. Resolves with the links that were there. @throws InvalidNumberError @throws StoreError
+   */
+  unlink(order: UnlinkOrder): Promise<readonly NumberLink[]>;
   /** Past and present journal of a call, each entry once it is durable; ends with the call or the signal. @throws CallNotFoundError */
   follow(callId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<JournalEntry>;
 }

@@ -7,7 +7,7 @@ export interface CarrierPath {
 }
 
 /** First segments that belong to the API; no carrier has such a name. */
-export const API_ROOTS = ["status", "calls", "call", "erase", "openclaw", "metrics"] as const;
+export const API_ROOTS = ["status", "calls", "call", "erase", "links", "openclaw", "metrics"] as const;
 
 /** Reads a carrier's path, or `undefined` when it is another one. */
 export function carrierPath(path: string): CarrierPath | undefined {

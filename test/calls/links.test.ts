@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { AnswerDesk } from "../../src/calls/answer-desk.ts";
 import { callerRef } from "../../src/calls/caller-ref.ts";
-import { LinkProposals, linkedAddresses, ownLink } from "../../src/calls/links.ts";
+import { LinkProposals, linkedAddresses, ownLink, ownLinks, removeLinks } from "../../src/calls/links.ts";
 import { HostError, StoreError } from "../../src/core/errors.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { answeredCall, CALLER } from "./call-bench.ts";
@@ -97,6 +97,40 @@ describe("a link", () => {
     const linked = await call("call_3", ["caller: This is Ann."], { principal: "ann" });
     expect(await proposals.propose(linked, account, [ann])).toBe(false);
     expect(channel.messages).toEqual([]);
+  });
+});
+
+describe("a link that is taken back", () => {
+  test("is gone, in its own account or in every one, and is not proposed again", async () => {
+    const { proposals, channel, store, call } = await bench();
+    await proposals.propose(await call("call_1"), account, [ann]);
+    await channel.press("Yes");
+    const value = await ownLink(store, caller);
+    for (const key of [`second:${CALLER}`, "default:+15550009999"]) await store.keep("link", key, value, 0);
+    const [own, other, second] = await ownLinks(store);
+    expect(own).toEqual({ accountId: "default", number: CALLER, ...value });
+    expect([other?.number, second?.accountId]).toEqual(["+15550009999", "second"]);
+    expect(await ownLinks(store, "second")).toEqual([second]);
+    expect(await removeLinks(store, { number: CALLER, accountId: "second" })).toEqual([second]);
+    expect(await removeLinks(store, { number: CALLER })).toEqual([own]);
+    expect(await removeLinks(store, { number: CALLER })).toEqual([]);
+    expect(await ownLinks(store)).toEqual([other]);
+    expect(await linkedAddresses({ host: channel.host(), store }, caller)).toEqual([]);
+    expect(await proposals.propose(await call("call_2"), account, [ann])).toBe(false);
+  });
+
+  test("is taken back although somebody changes it meanwhile", async () => {
+    const { store } = await bench();
+    const key = `default:${CALLER}`;
+    await store.keep("link", key, { principal: "Ann", addresses: [], by: "owner", atMs: 1 }, 0);
+    let changed = false;
+    const keep: typeof store.keep = async (kind, name, value, version) => {
+      if (!changed) await store.keep("link", key, { principal: "Bob", addresses: [], by: "owner", atMs: 2 }, version);
+      changed = true;
+      return store.keep(kind, name, value, version);
+    };
+    await removeLinks({ ...store, keep }, { number: CALLER });
+    expect(await ownLinks(store)).toEqual([]);
   });
 });
 

@@ -10,7 +10,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { LimitReachedError } from "../../src/core/errors.ts";
 import { type Listener, openListener } from "../../src/http/listener.ts";
 import { apiToken } from "../../src/http/token.ts";
-import { LinesLogger, PUBLIC_URL, receipt, ScriptedCalls, ScriptedWebhooks, summary } from "../http/desks.ts";
+import { LinesLogger, link, PUBLIC_URL, receipt, ScriptedCalls, ScriptedWebhooks, summary } from "../http/desks.ts";
 import { CapturedTerminal } from "./terminal.ts";
 
 let dir: string;
@@ -107,6 +107,23 @@ describe("talking to a channel that runs", () => {
     expect(await run("erase", "+15550001111", "--yes", "--json")).toBe(0);
     expect(JSON.parse(terminal.output.at(-1) ?? "")).toEqual(receipt({ number: "+15550001111" }));
     expect(terminal.questions).toHaveLength(2);
+  });
+
+  test("links shows whose number is whose, and unlink takes it back", async () => {
+    expect(await run("links")).toBe(0);
+    calls.linked = [link, { ...link, accountId: "a" }];
+    expect(await run("links", "--account", "a")).toBe(0);
+    expect(await run("unlink", "+1 555 000 1111", "--account", "a")).toBe(0);
+    expect(await run("unlink", "+15550001111", "--json")).toBe(0);
+    expect(await run("unlink", "+15550001111")).toBe(0);
+    expect(terminal.output).toEqual([
+      "No number has been given a name by the owner.",
+      "1970-01-01 00:00:00  a  +15550001111  Ann (telegram:777)",
+      "a: calls with +15550001111 are not Ann's any more.",
+      JSON.stringify({ removed: [link] }),
+      "The owner has given +15550001111 no name. What the host links is in its settings.",
+    ]);
+    expect(await run("unlink", "Ann")).toBe(2);
   });
 
   test("end succeeds only once the carrier has confirmed", async () => {

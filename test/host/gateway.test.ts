@@ -173,8 +173,9 @@ describe("the installed package", () => {
   });
 
   test("shows its accounts connected, and names the secret that one of them lacks", { timeout: 120_000 }, async () => {
-    const { channels, voice } = await shown;
+    const { channels, voice, unlink } = await shown;
     expect(voice).toMatchObject({ code: 0 });
+    expect(unlink).toMatchObject({ code: 0, stdout: expect.stringContaining("has given +15550007777 no name") });
     expect(channels.stdout).toMatch(/Voice default: enabled, configured, running, connected/);
     expect(channels.stdout).toMatch(/Voice second: enabled, configured, running, connected/);
     const { accounts, host } = JSON.parse(voice.stdout);
@@ -306,6 +307,7 @@ async function askCommands() {
   return {
     channels: await openclaw(["channels", "status"]),
     voice: await openclaw(["voice", "status", "--json"]),
+    unlink: await openclaw(["voice", "unlink", "+15550007777"]),
     doctor: await openclaw(["plugins", "doctor"]),
     skills: await openclaw(["skills", "list"]),
   };

@@ -11,7 +11,7 @@ import {
 } from "../../src/core/errors.ts";
 import { createApp } from "../../src/http/app.ts";
 import { type RateLimiter, rateLimiter } from "../../src/http/rate-limit.ts";
-import { LinesLogger, PUBLIC_URL, ScriptedCalls, ScriptedWebhooks, TOKEN } from "./desks.ts";
+import { LinesLogger, link, PUBLIC_URL, ScriptedCalls, ScriptedWebhooks, TOKEN } from "./desks.ts";
 
 let calls: ScriptedCalls;
 let webhooks: ScriptedWebhooks;
@@ -69,6 +69,9 @@ describe("who may come in", () => {
     ["POST", "/call/call_1/instructions"],
     ["POST", "/call/call_1/recording"],
     ["GET", "/call/call_1/events"],
+    ["POST", "/erase"],
+    ["GET", "/links"],
+    ["DELETE", "/links/+15550001111"],
     ["GET", "/openclaw/sessions"],
     ["GET", "/openclaw/anything"],
   ];
@@ -299,6 +302,17 @@ describe("the API", () => {
     expect([open.status, await open.json()]).toMatchObject([202, { callId: "call_1", state: "active" }]);
     const unknown = await api("/call/call_9", { method: "DELETE" });
     expect([unknown.status, await unknown.json()]).toMatchObject([404, { code: "call_not_found" }]);
+  });
+
+  test("lists links, and takes one back by a number as it is written", async () => {
+    calls.linked = [link, { ...link, accountId: "a" }];
+    expect(await (await api("/links?accountId=a")).json()).toEqual({ links: [{ ...link, accountId: "a" }] });
+    const remove = async (path: string) => (await api(path, { method: "DELETE" })).json();
+    expect(await remove("/links/+15550001111?accountId=a")).toEqual({ removed: [{ ...link, accountId: "a" }] });
+    expect(await remove("/links/%2B1%20555%20000%201111")).toEqual({ removed: [link] });
+    expect(await remove("/links/+15550001111")).toEqual({ removed: [] });
+    expect(await remove("/links/Ann")).toMatchObject({ status: 400, code: "invalid_number" });
+    expect((await api("/links?account=a")).status).toBe(400);
   });
 
   test("lists calls by what is asked, and refuses what it does not know", async () => {

@@ -1,9 +1,11 @@
 import { EventEmitter, once } from "node:events";
 import type { ErasureOrder, ErasureReceipt } from "../../src/calls/erasure.ts";
+import type { NumberLink, UnlinkOrder } from "../../src/calls/links.ts";
 import type { CarrierReply, MediaSocket, RawRequest } from "../../src/carriers/carrier.ts";
 import { type CallSummary, newCall, summarise } from "../../src/core/call.ts";
 import { CallNotFoundError, InvalidSignatureError } from "../../src/core/errors.ts";
 import type { CallEvent, JournalEntry } from "../../src/core/events.ts";
+import { requireE164 } from "../../src/core/numbers.ts";
 import type { TranscriptEntry } from "../../src/core/transcript.ts";
 import { exportTranscript, type TranscriptFormat } from "../../src/core/transcript-export.ts";
 import type { Logger } from "../../src/hosts/host.ts";
@@ -28,6 +30,16 @@ const SETTINGS: StatusReport["settings"] = [
   },
   { level: "ok", check: "tools", accountId: "default", message: "Tools of its settings: 0." },
 ];
+
+/** What the owner has said of a number. */
+export const link: NumberLink = {
+  accountId: "default",
+  number: "+15550001111",
+  principal: "Ann",
+  addresses: [{ channel: "telegram", to: "777" }],
+  by: "owner",
+  atMs: 0,
+};
 
 /** What an erasure of one call came to. */
 export const receipt = (order: ErasureOrder): ErasureReceipt => ({
@@ -56,6 +68,7 @@ export class ScriptedCalls implements CallDesk {
   /** What every search finds. */
   found: SearchPage = { hits: [] };
   readonly erased: ErasureOrder[] = [];
+  linked: readonly NumberLink[] = [];
   readonly said: [string, string][] = [];
   readonly keys: [string, string, object | undefined][] = [];
   readonly instructed: [string, string, object | undefined][] = [];
@@ -146,6 +159,16 @@ export class ScriptedCalls implements CallDesk {
     this.#maybeFail();
     this.erased.push(order);
     return receipt(order);
+  }
+  async links(accountId?: string): Promise<readonly NumberLink[]> {
+    this.#maybeFail();
+    return this.linked.filter((one) => accountId === undefined || one.accountId === accountId);
+  }
+  async unlink({ number, accountId }: UnlinkOrder): Promise<readonly NumberLink[]> {
+    const meant = requireE164(number, "number");
+    const removed = (await this.links(accountId)).filter((one) => one.number === meant);
+    this.linked = this.linked.filter((one) => !removed.includes(one));
+    return removed;
   }
   async *follow(_callId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<JournalEntry> {
     this.followers++;

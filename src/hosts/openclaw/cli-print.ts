@@ -5,12 +5,16 @@ import {
   type Erased,
   eventLine,
   type FoundLine,
+  type FoundLinks,
   type FoundTurns,
   findingLine,
+  linkLines,
   receiptLines,
   type StatusLines,
   searchLines,
   statusLines,
+  type Unlinked,
+  unlinkLines,
 } from "../../core/report-lines.ts";
 import type { VoiceChannelPlugin } from "../../plugin.ts";
 
@@ -48,6 +52,13 @@ export const printFound = (answer: Answer): void => print(searchLines(answer as 
 
 /** Prints what an erasure did, and what is left to be done by others. */
 export const printReceipt = (answer: Answer): void => print(receiptLines(answer as unknown as Erased));
+
+/** Prints whose number is whose. */
+export const printLinks = (answer: Answer): void => print(linkLines(answer as unknown as FoundLinks));
+
+/** Prints what was taken back of a number. */
+export const printUnlinked = (number: string, answer: Answer): void =>
+  print(unlinkLines(number, answer as unknown as Unlinked));
 
 /** Prints how the recordings of a call stand. */
 export const printRecordings = (answer: Answer): void =>

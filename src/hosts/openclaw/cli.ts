@@ -7,11 +7,13 @@ import {
   printEntry,
   printFindings,
   printFound,
+  printLinks,
   printReceipt,
   printRecordings,
   printSent,
   printStatus,
   printTranscript,
+  printUnlinked,
 } from "./cli-print.ts";
 
 type CliContext = Parameters<Parameters<OpenClawPluginApi["registerCli"]>[0]>[0];
@@ -96,6 +98,14 @@ function addCommands(program: Command): void {
     .option("--limit <count>", "at most so many", "20")
     .action((words, { account: accountId, caller, limit, ...options }) =>
       show("voice.search", { text: words.join(" "), accountId, caller, limit: Number(limit) }, options, printFound),
+    );
+  command(voice, "links", "Whose number is whose, as the owner has said it")
+    .option("--account <id>", "only of this account")
+    .action(({ account: accountId, ...options }) => show("voice.links", { accountId }, options, printLinks));
+  command(voice, "unlink <number>", "Take back whose number it is: its next calls are nobody's by name")
+    .option("--account <id>", "only of this account")
+    .action((number, { account: accountId, ...options }) =>
+      show("voice.unlink", { number, accountId }, options, (answer) => printUnlinked(number, answer)),
     );
   command(voice, "erase <number>", "Erase all that is kept of a person: calls, words, recordings, notes")
     .option("--account <id>", "only what this account knows of them")

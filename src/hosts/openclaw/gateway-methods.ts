@@ -29,6 +29,9 @@ const READ: Readonly<Record<string, Method>> = {
       ...number("limit", limit),
       ...(caller !== undefined && { caller: requireE164(String(caller), "caller") }),
     }),
+  "voice.links": async (voice, { accountId }) => ({
+    links: await voice.links(string("accountId", accountId).accountId),
+  }),
   "voice.follow": (voice, { callId, afterSeq }) => follow(voice, String(callId), Number(afterSeq ?? 0)),
 };
 
@@ -49,6 +52,9 @@ const WRITE: Readonly<Record<string, Method>> = {
     voice.sendDigits(String(callId), String(digits), number("durationMs", durationMs)),
   "voice.instruct": (voice, { callId, text, respond }) =>
     voice.instruct(String(callId), String(text), { respond: respond === true }),
+  "voice.unlink": async (voice, { number: raw, accountId }) => ({
+    removed: await voice.unlink({ number: String(raw), ...string("accountId", accountId) }),
+  }),
   "voice.recording": (voice, { callId, paused }) => voice.pauseRecording(String(callId), paused === true),
 };
 

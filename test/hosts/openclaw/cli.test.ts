@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import { afterEach, expect, test, vi } from "vitest";
 import { registerCli } from "../../../src/hosts/openclaw/cli.ts";
-import { receipt } from "../../http/desks.ts";
+import { link, receipt } from "../../http/desks.ts";
 
 const { callGatewayFromCli } = vi.hoisted(() => ({ callGatewayFromCli: vi.fn() }));
 vi.mock("openclaw/plugin-sdk/gateway-runtime", () => ({ callGatewayFromCli }));
@@ -99,6 +99,16 @@ test("erase asks for a yes, and prints what is outside our hands", async () => {
   const done = await run(answer, "erase", "+15550001111", "--yes");
   expect(done.asked).toEqual([["voice.erase", { number: "+15550001111", accountId: undefined }]]);
   expect(done.out.slice(1)).toEqual(["  call_1", "Outside our hands:", "  session: agent:main:voice"]);
+});
+
+test("links are shown, and one is taken back", async () => {
+  const shown = await run({ links: [link] }, "links");
+  expect(shown.asked).toEqual([["voice.links", { accountId: undefined }]]);
+  expect(shown.out).toEqual(["1970-01-01 00:00:00  default  +15550001111  Ann (telegram:777)"]);
+  callGatewayFromCli.mockClear();
+  const removed = await run({ removed: [link] }, "unlink", "+15550001111", "--account", "default");
+  expect(removed.asked).toEqual([["voice.unlink", { number: "+15550001111", accountId: "default" }]]);
+  expect(removed.out).toEqual(["default: calls with +15550001111 are not Ann's any more."]);
 });
 
 test("a recording is paused and goes on", async () => {

@@ -2,7 +2,7 @@ import type { OpenClawPluginApi } from "openclaw/plugin-sdk/channel-core";
 import { expect, test } from "vitest";
 import type { UseDesk } from "../../../src/hosts/openclaw/desk-exchange.ts";
 import { registerGatewayMethods } from "../../../src/hosts/openclaw/gateway-methods.ts";
-import { ScriptedCalls } from "../../http/desks.ts";
+import { link, ScriptedCalls } from "../../http/desks.ts";
 
 type Handler = Parameters<OpenClawPluginApi["registerGatewayMethod"]>[1];
 
@@ -67,6 +67,21 @@ test("a person is erased by an administrator alone, by a number that is one", as
   ]);
   expect(calls.erased).toEqual([{ number: "+15550001111" }]);
   expect(methods.get("voice.erase")?.scope).toBe("operator.admin");
+});
+
+test("links are listed by whoever reads, and taken back by whoever writes", async () => {
+  const { calls, methods, run } = open();
+  calls.linked = [link];
+  expect(await run("voice.links", { accountId: "default" })).toEqual([[true, { links: [link] }]]);
+  expect(await run("voice.unlink", { number: "+1 555 000 1111", accountId: "other" })).toEqual([
+    [true, { removed: [] }],
+  ]);
+  expect(await run("voice.unlink", { number: "+1 555 000 1111" })).toEqual([[true, { removed: [link] }]]);
+  expect(calls.linked).toEqual([]);
+  expect([methods.get("voice.links")?.scope, methods.get("voice.unlink")?.scope]).toEqual([
+    "operator.read",
+    "operator.write",
+  ]);
 });
 
 test("a refusal is told with its code, once", async () => {
