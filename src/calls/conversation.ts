@@ -179,8 +179,8 @@ export class Conversation {
     this.#leaving.stop();
     const endedAtMs = this.#bridge.legClosedAtMs ?? this.#parts.clock.now();
     const longestSilenceMs = this.#answeredAtMs === undefined ? 0 : this.#bridge.silence.longestMs(endedAtMs);
+    this.#line.close(); // which tells the last words that came
     for (const item of this.#bridge.close()) this.#heard(item, true);
-    this.#line.close();
     return { longestSilenceMs };
   }
 

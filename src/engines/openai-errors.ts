@@ -56,6 +56,18 @@ export function responseFailure(
   };
 }
 
+/** A model that says nothing on a connection that stands. */
+export function silent(): EngineUnreachableError {
+  return new EngineUnreachableError(
+    "The speech model has stopped answering, though its connection stands. Check OpenAI's status page.",
+  );
+}
+
+/** A model that takes nothing on a connection that stands. */
+export function stalled(): EngineUnreachableError {
+  return new EngineUnreachableError("The speech model takes no more of the caller's audio. Check the network.");
+}
+
 /** No connection: who was asked, what happened, what to check. */
 export function unreachable(url: URL, cause: Error): EngineUnreachableError {
   return new EngineUnreachableError(

@@ -11,6 +11,7 @@ import { mulawMs } from "../audio/g711.ts";
 import type { Clock } from "../core/clock.ts";
 import { EngineUnreachableError, type VoiceError } from "../core/errors.ts";
 import { readTexts } from "../core/text-messages.ts";
+import { AgentWords, type WordsSoFar } from "./agent-words.ts";
 import type {
   EngineConfig,
   EngineEvents,
@@ -23,7 +24,7 @@ import type {
   ResponseOrder,
 } from "./engine.ts";
 import { AppendFrames, type AudioDeltaScan, createAudioDeltaScan, saysNothing } from "./openai-bytes.ts";
-import { isAccountRefused, isCrossing, refusal, responseFailure } from "./openai-errors.ts";
+import { isAccountRefused, isCrossing, refusal, responseFailure, silent, stalled } from "./openai-errors.ts";
 import {
   orderOf,
   parseEvent,
@@ -62,7 +63,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   readonly #events = new EventEmitter<EngineEvents>();
   readonly #sequencer: ResponseSequencer;
   readonly #produced = new Map<string, number>();
-  readonly #agentWords = new Map<string, string>();
+  readonly #agentWords: AgentWords;
   readonly #callerWords = new Map<string, string>();
   readonly #openTools = new Set<string>();
   #tools: readonly EngineTool[] = [];
@@ -79,6 +80,7 @@ export class OpenAIRealtimeSession implements EngineSession {
     this.model = model;
     this.#socket = socket;
     this.#memory = memory;
+    this.#agentWords = new AgentWords(clock, (words) => this.#told(words, false));
     this.#sequencer = new ResponseSequencer({
       create: (order, orderId) =>
         this.#send({ type: "response.create", event_id: orderId, response: toWireResponse(order, orderId) }),
@@ -162,6 +164,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   }
 
   stop(): void {
+    this.#agentWords.tell(); // what was heard of them is asked next
     this.#sequencer.stop();
   }
 
@@ -202,6 +205,7 @@ export class OpenAIRealtimeSession implements EngineSession {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.#agentWords.tell();
     this.#sequencer.close();
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.close(1000);
     else this.#socket.terminate();
@@ -225,10 +229,13 @@ export class OpenAIRealtimeSession implements EngineSession {
       return;
     }
     const event = saysNothing(data) ? undefined : parseEvent(data);
-    if (event) this.#take(event);
+    if (event?.type === "response.output_audio_transcript.delta") {
+      this.#agentWords.add(event.response_id, event.item_id, event.delta);
+    } else if (event) this.#take(event);
   }
 
   #take(event: RealtimeServerEvent): void {
+    this.#agentWords.tell();
     switch (event.type) {
       case "session.created":
         this.#id = (event.session as { id?: string }).id ?? "";
@@ -280,11 +287,9 @@ export class OpenAIRealtimeSession implements EngineSession {
           this.#events.emit("audioDone", { responseId: event.response_id, itemId: event.item_id });
         }
         return;
-      case "response.output_audio_transcript.delta":
-        this.#words(event.response_id, event.item_id, (this.#agentWords.get(event.item_id) ?? "") + event.delta, false);
-        return;
       case "response.output_audio_transcript.done":
-        this.#words(event.response_id, event.item_id, event.transcript, true);
+        this.#agentWords.complete(event.item_id);
+        this.#told({ responseId: event.response_id, itemId: event.item_id, text: event.transcript }, true);
         return;
       case "response.done":
         this.#done(event);
@@ -308,10 +313,8 @@ export class OpenAIRealtimeSession implements EngineSession {
     this.#events.emit("audio", { responseId, itemId, audio });
   }
 
-  #words(responseId: string, itemId: string, text: string, final: boolean): void {
-    if (final) this.#agentWords.delete(itemId);
-    else this.#agentWords.set(itemId, text);
-    if (!this.#sequencer.isStopped(responseId)) this.#events.emit("agentWords", { responseId, itemId, text, final });
+  #told(words: WordsSoFar, final: boolean): void {
+    if (!this.#sequencer.isStopped(words.responseId)) this.#events.emit("agentWords", { ...words, final });
   }
 
   #done({ response }: ResponseDoneEvent): void {
@@ -378,21 +381,10 @@ export class OpenAIRealtimeSession implements EngineSession {
 
   #end(why: EngineEvents["closed"][0]): void {
     if (this.#over) return;
+    this.#agentWords.tell();
     this.#over = true;
     this.#sequencer.close();
     this.#events.emit("closed", why);
     this.#events.removeAllListeners();
   }
-}
-
-// --- Internal helpers ---
-
-function silent(): EngineUnreachableError {
-  return new EngineUnreachableError(
-    "The speech model has stopped answering, though its connection stands. Check OpenAI's status page.",
-  );
-}
-
-function stalled(): EngineUnreachableError {
-  return new EngineUnreachableError("The speech model takes no more of the caller's audio. Check the network.");
 }
