@@ -240,7 +240,7 @@ export interface VoiceEvents {
   ringing: [call: CallSummary];
   /** The call is answered; for media-stream calls audio flows from now on. */
   answered: [call: CallSummary];
-  /** Words of a turn that is not finished. They may still change. */
+  /** Words of a turn that is not finished. They may still change. The agent's come five times a second at most. */
   partial: [words: { speaker: Speaker; text: string }, call: CallSummary];
   /** A turn is final for one side. For the agent it holds the words that were heard, not those generated. */
   transcript: [entry: TranscriptEntry, call: CallSummary];

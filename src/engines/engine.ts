@@ -116,7 +116,10 @@ export interface EngineEvents {
   callerWords: [words: { itemId: string; text: string; final: boolean }];
   /** A turn of the caller was not written down and will not be. */
   callerWordsFailed: [turn: { itemId: string }];
-  /** Words of the agent as generated, whether heard or not: the whole text so far. */
+  /**
+   * Words of the agent as generated, whether heard or not: the whole text so far. May be gathered for 200 ms, but all
+   * are told before anything but sound is, and at `stop` and `close`.
+   */
   agentWords: [words: { responseId: string; itemId: string; text: string; final: boolean }];
   responseStarted: [response: { responseId: string; cause: ResponseCause | "engine" }];
   responseEnded: [
