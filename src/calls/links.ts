@@ -7,6 +7,7 @@ import type { Store } from "../stores/store.ts";
 import type { Account } from "./account.ts";
 import { said } from "./afterwards/card.ts";
 import { type AnswerDesk, questionIdFor } from "./answer-desk.ts";
+import { removeDocument } from "./remove-document.ts";
 
 const LINK = "link";
 const PROPOSAL = "link-proposal";
@@ -69,7 +70,7 @@ export async function removeLinks(
   { number, accountId }: UnlinkOrder,
 ): Promise<readonly NumberLink[]> {
   const links = (await ownLinks(store, accountId)).filter((link) => link.number === number);
-  for (const link of links) await changeLink(store, keyOf(link.accountId, number), undefined);
+  for (const link of links) await removeDocument(store, LINK, keyOf(link.accountId, number));
   return links;
 }
 
@@ -142,9 +143,16 @@ export class LinkProposals {
     if (proposal?.questionId !== id) return "That is no longer open.";
     const { principal, addresses } = proposal;
     if (option !== 0) return `Then ${number} stays without a name. I will not ask again.`;
-    const link: Link = { principal, addresses, by: "owner", atMs: this.#parts.clock.now() };
-    await changeLink(store, keyOf(accountId, number), link);
+    await this.#make(keyOf(accountId, number), { principal, addresses, by: "owner", atMs: this.#parts.clock.now() });
     return `From now on calls with ${number} are calls with ${principal}.`;
+  }
+
+  async #make(key: string, link: Link): Promise<void> {
+    const { store } = this.#parts;
+    for (;;) {
+      const version = (await store.document<Link>(LINK, key))?.version ?? 0;
+      if (await store.keep(LINK, key, link, version)) return;
+    }
   }
 }
 
@@ -155,15 +163,6 @@ const keyOf = (accountId: string, number: string) => `${accountId}:${number}`;
 function numberOf(key: string): Pick<NumberLink, "accountId" | "number"> {
   const at = key.lastIndexOf(":");
   return { accountId: key.slice(0, at), number: key.slice(at + 1) };
-}
-
-/** Makes a link what it is to be, whoever else changes it. */
-async function changeLink(store: Pick<Store, "document" | "keep">, key: string, link: Link | undefined): Promise<void> {
-  for (;;) {
-    const version = (await store.document<Link>(LINK, key))?.version ?? 0;
-    if (link === undefined && version === 0) return;
-    if (await store.keep(LINK, key, link, version)) return;
-  }
 }
 
 function isSame(a: ChannelAddress, b: ChannelAddress): boolean {

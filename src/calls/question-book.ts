@@ -1,6 +1,7 @@
 import { isAskedOf, type Question, type QuestionKind } from "../core/questions.ts";
 import type { ChannelAddress } from "../hosts/host.ts";
 import type { Store } from "../stores/store.ts";
+import { removeDocument } from "./remove-document.ts";
 
 const KIND = "question";
 /** So long a question is known after it was asked; then a press of its buttons finds nothing. */
@@ -60,10 +61,7 @@ export class QuestionBook {
 
   /** Forgets a question. @throws StoreError */
   async remove(id: string): Promise<void> {
-    for (;;) {
-      const document = await this.#store.document<Question>(KIND, id);
-      if (!document || (await this.#store.keep(KIND, id, undefined, document.version))) break;
-    }
+    await removeDocument(this.#store, KIND, id);
     this.#entries.delete(id);
   }
 

@@ -107,10 +107,10 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
     .option("--open", "only those that have not ended")
     .option("--limit <count>", "at most so many", "20")
     .action(async (options: Common & { account?: string; caller?: string; open?: boolean; limit: string }) => {
-      const { account, caller, open, limit } = options;
+      const { caller, open, limit } = options;
       const query = {
         limit,
-        ...(account !== undefined && { accountId: account }),
+        ...ofAccount(options),
         ...(caller !== undefined && { caller }),
         ...(open && { only: "open" }),
       };
@@ -123,11 +123,11 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
     .option("--caller <number>", "with one person", e164)
     .option("--limit <count>", "at most so many", "20")
     .action(async (words: string[], options: Common & { account?: string; caller?: string; limit: string }) => {
-      const { account, caller, limit } = options;
+      const { caller, limit } = options;
       const query = {
         q: words.join(" "),
         limit,
-        ...(account !== undefined && { accountId: account }),
+        ...ofAccount(options),
         ...(caller !== undefined && { caller }),
       };
       const found = await (await openClient(options, terminal)).search(query);
@@ -143,22 +143,21 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
         terminal.err("Nothing was erased. With --yes it is done without a question.");
         return fail(FAILED);
       }
-      const order = { number, ...(options.account !== undefined && { accountId: options.account }) };
+      const order = { number, ...ofAccount(options) };
       const receipt = await (await openClient(options, terminal)).erase(order);
       show(options.json, receipt, receiptLines(receipt));
     });
   remote("links", "Show whose number is whose, as the owner has said it.")
     .option("--account <id>", "of one account")
     .action(async (options: Common & { account?: string }) => {
-      const query = options.account === undefined ? {} : { accountId: options.account };
-      const found = await (await openClient(options, terminal)).links(query);
+      const found = await (await openClient(options, terminal)).links(ofAccount(options));
       show(options.json, found, linkLines(found));
     });
   remote("unlink", "Take back whose number it is: its next calls are nobody's by name.")
     .argument("<number>", "like +15550001234", e164)
     .option("--account <id>", "of one account")
     .action(async (number: string, options: Common & { account?: string }) => {
-      const order = { number, ...(options.account !== undefined && { accountId: options.account }) };
+      const order = { number, ...ofAccount(options) };
       const done = await (await openClient(options, terminal)).unlink(order);
       show(options.json, done, unlinkLines(number, done));
     });
@@ -241,6 +240,10 @@ function createProgram(terminal: Terminal, fail: (code: number) => void): Comman
     });
   return program;
 }
+
+/** The account that was named, as requests name it. */
+const ofAccount = ({ account }: { account?: string }): { accountId?: string } =>
+  account === undefined ? {} : { accountId: account };
 
 function e164(raw: string): string {
   const number = parseE164(raw);

@@ -229,13 +229,11 @@ export class OpenAIRealtimeSession implements EngineSession {
       return;
     }
     const event = saysNothing(data) ? undefined : parseEvent(data);
-    if (event?.type === "response.output_audio_transcript.delta") {
-      this.#agentWords.add(event.response_id, event.item_id, event.delta);
-    } else if (event) this.#take(event);
+    if (event) this.#take(event);
   }
 
   #take(event: RealtimeServerEvent): void {
-    this.#agentWords.tell();
+    if (event.type !== "response.output_audio_transcript.delta") this.#agentWords.tell();
     switch (event.type) {
       case "session.created":
         this.#id = (event.session as { id?: string }).id ?? "";
@@ -286,6 +284,9 @@ export class OpenAIRealtimeSession implements EngineSession {
         if (this.#sequencer.takes(event.response_id)) {
           this.#events.emit("audioDone", { responseId: event.response_id, itemId: event.item_id });
         }
+        return;
+      case "response.output_audio_transcript.delta":
+        this.#agentWords.add(event.response_id, event.item_id, event.delta);
         return;
       case "response.output_audio_transcript.done":
         this.#agentWords.complete(event.item_id);

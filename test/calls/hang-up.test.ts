@@ -1,6 +1,5 @@
 import { EventEmitter } from "eventemitter3";
 import { expect, test } from "vitest";
-import type { Account } from "../../src/calls/account.ts";
 import { Conversation } from "../../src/calls/conversation.ts";
 import { CallJournal } from "../../src/calls/journal.ts";
 import { Ticker } from "../../src/calls/ticker.ts";
@@ -10,13 +9,7 @@ import type { EngineEvents, EngineSession } from "../../src/engines/engine.ts";
 import { silentLogger } from "../../src/logger.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { handClock } from "./clock.ts";
-
-const ACCOUNT = {
-  id: "default",
-  turns: "ours",
-  persona: { name: "Nia", instructions: "", greeting: "Hello.", language: "en" },
-  limits: { idlePromptSeconds: 600, idleEndSeconds: 600 },
-} as unknown as Account;
+import { CONVERSATION_ACCOUNT } from "./conversation-account.ts";
 
 test("words that the model's side had not told when the caller hung up are in the transcript as they were heard", async () => {
   const clock = handClock();
@@ -43,7 +36,14 @@ test("words that the model's side had not told when the caller hung up are in th
   };
   const written: TranscriptEntry[] = [];
   const conversation = new Conversation({
-    ...{ account: ACCOUNT, journal, clock, logger: silentLogger, ticker: new Ticker(clock), tools: () => [] },
+    ...{
+      account: CONVERSATION_ACCOUNT,
+      journal,
+      clock,
+      logger: silentLogger,
+      ticker: new Ticker(clock),
+      tools: () => [],
+    },
     ...{ openers: [async () => session], onMediaClosed: nothing, onLeave: nothing },
     emit: (name, ...payload) => {
       if (name === "transcript") written.push(payload[0] as TranscriptEntry);

@@ -1,4 +1,3 @@
-import type { Account } from "../../src/calls/account.ts";
 import { Conversation } from "../../src/calls/conversation.ts";
 import { CallJournal } from "../../src/calls/journal.ts";
 import { Ticker } from "../../src/calls/ticker.ts";
@@ -6,6 +5,7 @@ import type { TranscriptEntry } from "../../src/core/transcript.ts";
 import { silentLogger } from "../../src/logger.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { handClock } from "../calls/clock.ts";
+import { CONVERSATION_ACCOUNT } from "../calls/conversation-account.ts";
 import { Line, type Run } from "./line.ts";
 import { Model } from "./model.ts";
 import { random } from "./random.ts";
@@ -48,7 +48,7 @@ export async function play(situation: Situation): Promise<Played> {
   const model = new Model({ clock, random: random(situation.seed), ...situation });
   const line = new Line({ clock, random: random(situation.seed), ...situation });
   const conversation = new Conversation({
-    account: ACCOUNT,
+    account: CONVERSATION_ACCOUNT,
     journal,
     tools: () => [],
     clock,
@@ -86,14 +86,6 @@ export async function play(situation: Situation): Promise<Played> {
 }
 
 // --- Internal helpers ---
-
-/** What a conversation asks of its account. */
-const ACCOUNT = {
-  id: "default",
-  turns: "ours",
-  persona: { name: "Nia", instructions: "", greeting: "Hello.", language: "en" },
-  limits: { idlePromptSeconds: 600, idleEndSeconds: 600 },
-} as unknown as Account;
 
 /** A call in which nothing more can happen need not be followed to its end. */
 function isOver({ expect, untilMs }: Situation, line: Line, model: Model, written: boolean): boolean {

@@ -1,4 +1,5 @@
 import type { Store } from "../../stores/store.ts";
+import { removeDocument } from "../remove-document.ts";
 
 /** A recording that a carrier makes or still has. */
 export interface Held {
@@ -52,9 +53,6 @@ export class CarrierBook {
   }
 
   async drop(recordingId: string): Promise<void> {
-    for (let isGone = false; !isGone; ) {
-      const found = await this.#store.document<Held>(KIND, recordingId);
-      isGone = !found || (await this.#store.keep(KIND, recordingId, undefined, found.version));
-    }
+    await removeDocument(this.#store, KIND, recordingId);
   }
 }
